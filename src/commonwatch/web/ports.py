@@ -1,0 +1,146 @@
+"""What the HTTP room needs from whoever composes it (the hub). Ports only: no storage, no engine, no clock of its own.
+
+Everyone acts for an organisation and a purpose: `Principal` is what authentication yields and what every route passes
+on. No port returns an event: events come from `govern` alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from typing import Any, Literal, Protocol
+
+import msgspec
+
+from commonwatch.agreements.reader import Purpose, Reader
+from commonwatch.govern.policy import OrgInfo
+
+
+class Principal(msgspec.Struct, frozen=True):
+    """Who asks. `id` names a person, token or gateway; a token only narrows what its person may do."""
+
+    kind: Literal["person", "token", "gateway"]
+    id: str
+    name: str
+    reader: Reader
+    admin: bool = False
+    operator: bool = False
+    scopes: tuple[str, ...] = ()
+
+
+class SessionInfo(msgspec.Struct, frozen=True):
+    """A session that was just opened: the cookie's secret value and when it ends (seconds since 1970)."""
+
+    secret: str
+    expires: int
+    principal: Principal
+
+
+class TokenInfo(msgspec.Struct, frozen=True):
+    """An API token without its secret."""
+
+    id: str
+    name: str
+    purpose: Purpose
+    scopes: tuple[str, ...]
+    created: int
+    expires: int
+    last_used: int | None = None
+
+
+class PersonInfo(msgspec.Struct, frozen=True):
+    """A person of an organisation."""
+
+    id: str
+    name: str
+    org: str
+    purposes: tuple[Purpose, ...]
+    admin: bool
+
+
+class GatewayInfo(msgspec.Struct, frozen=True):
+    """A gateway as its organisation (and its operator) sees it."""
+
+    id: str
+    org: str
+    name: str
+    enrolled: int
+    last_seen: int | None
+    connected: bool
+    status: dict[str, Any]
+
+
+class AgreementInfo(msgspec.Struct, frozen=True):
+    """An agreement as a party sees it. `text` is the controlled English people signed."""
+
+    id: str
+    version: int
+    title: str
+    state: str
+    owner: str
+    parties: tuple[dict[str, str], ...]
+    starts: str
+    ends: str
+    may_revoke: bool
+    text: str
+
+
+class Accounts(Protocol):
+    """People, sessions, tokens. Every failure is NotAuthenticated or NotPermitted with what to do."""
+
+    def open_with_link(self, link: str, passphrase: str | None) -> SessionInfo: ...
+    def open_with_passphrase(self, person: str, passphrase: str) -> SessionInfo: ...
+    def session(self, secret: str) -> Principal: ...
+    def switch_purpose(self, secret: str, purpose: Purpose) -> Principal: ...
+    def close(self, secret: str) -> None: ...
+    def purposes(self, principal: Principal) -> tuple[Purpose, ...]: ...
+    def bearer(self, secret: str) -> Principal: ...
+    def tokens(self, principal: Principal) -> Sequence[TokenInfo]: ...
+    def make_token(
+        self, principal: Principal, name: str, purpose: Purpose, scopes: Sequence[str], days: int
+    ) -> tuple[TokenInfo, str]: ...
+    def drop_token(self, principal: Principal, token: str) -> None: ...
+    def people(self, principal: Principal) -> Sequence[PersonInfo]: ...
+    def org(self, org: str) -> OrgInfo: ...
+
+
+class Agreements(Protocol):
+    """The agreements an organisation is a party to, and what it may do with them."""
+
+    def of(self, principal: Principal) -> Sequence[AgreementInfo]: ...
+    def one(self, principal: Principal, agreement: str) -> tuple[AgreementInfo, dict[str, Any]]: ...
+    def register(self, principal: Principal, envelope: bytes) -> AgreementInfo: ...
+    def revoke(self, principal: Principal, agreement: str, reason: str) -> dict[str, Any]: ...
+
+
+class Gateways(Protocol):
+    """Gateways: enrolment, signed requests, batches, the held-open stream, status."""
+
+    def enrol(self, body: bytes) -> bytes: ...
+    def authenticate(self, method: str, path: str, headers: dict[str, str], body: bytes) -> Principal: ...
+    def accept(self, body: bytes) -> bytes: ...
+    def stream(self, principal: Principal, last_snapshot: int, checkpoint: int) -> AsyncIterator[bytes]: ...
+    def heartbeat(self, principal: Principal, body: bytes) -> None: ...
+    def visible(self, principal: Principal) -> Sequence[GatewayInfo]: ...
+
+
+class Notices(Protocol):
+    """Live notices for a browser: (event name, JSON object). Ends by itself within 1 s of losing the lease."""
+
+    def watch(self, principal: Principal) -> AsyncIterator[tuple[str, dict[str, Any]]]: ...
+
+
+class Audit(Protocol):
+    """The audit log as far as this organisation is concerned."""
+
+    def checkpoint(self) -> dict[str, Any]: ...
+    def entries(self, principal: Principal, start: int, limit: int) -> Sequence[dict[str, Any]]: ...
+    def inclusion(self, entry: int, size: int) -> dict[str, Any]: ...
+    def consistency(self, first: int, second: int) -> dict[str, Any]: ...
+    def note(self, principal: Principal | None, kind: str, detail: dict[str, Any]) -> None: ...
+
+
+class Intelligence(Protocol):
+    """Indicators and alerts as published to this reader."""
+
+    def indicators(self, reader: Reader, limit: int) -> Sequence[dict[str, Any]]: ...
+    def alerts(self, reader: Reader, limit: int) -> Sequence[dict[str, Any]]: ...
