@@ -92,7 +92,7 @@ class Distinct(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_fiel
 class Histogram(
     msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="histogram", kw_only=True
 ):
-    """Counts per time bin. Never finer than the coarsest time precision behind it: the answer says which bin it used."""
+    """Counts per time bin. Never finer than the coarsest time precision behind it; the answer names its bin."""
 
     filter: Filter = Filter()
     bin: Literal["15m", "1h", "6h", "1d", "1w"] = "1h"
