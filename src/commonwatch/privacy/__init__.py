@@ -1,0 +1,1 @@
+"""Privacy: pseudonyms here; releases, noise and the ledger join this room later."""
