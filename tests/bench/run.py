@@ -1,4 +1,4 @@
-"""`./dev bench [NAME...] [--write]`: run the benches one after the other and print their figures beside their baselines.
+"""`./dev bench [NAME...] [--write]`: run the benches one by one and print their figures beside their baselines.
 
 Each `bench_<name>.py` is a script that prints a table; machines are shared and noisy, so figures are ratios inside one
 run. `--write` keeps what was printed in docs/reference/benchmarks.md, with the command that gives it.

@@ -1,4 +1,4 @@
-"""`./dev fuzz [SECONDS]`: run every fuzzer for SECONDS (default 600) each; an input that breaks something is printed."""
+"""`./dev fuzz [SECONDS]`: run every fuzzer for SECONDS (default 600) each; inputs that break something are printed."""
 
 from __future__ import annotations
 
