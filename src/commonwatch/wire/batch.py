@@ -21,8 +21,9 @@ import msgspec
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
+from commonwatch.agreements.lattice import points
 from commonwatch.errors import InvalidInput, SignatureError
-from commonwatch.events.fields import FAMILIES, FIELDS, LINKAGES, FamilyName
+from commonwatch.events.fields import FIELDS
 from commonwatch.wire.columns import (
     ADDRESSES,
     DAY,
@@ -164,7 +165,7 @@ def _header(data: bytes) -> BatchHeader:
 def _check_profile(number: int, profile: Mapping[str, str]) -> None:
     for name, point in profile.items():
         field = FIELDS.get(name)  # type: ignore[call-overload]
-        if field is None or point not in _POINTS[field.family]:
+        if field is None or point == "withheld" or point not in points(field.family):
             raise _refuse("a held profile names an unknown field or point", f"header.profiles[{number}]")
 
 
@@ -233,16 +234,3 @@ def _place(root: str, error: msgspec.DecodeError) -> str:
     """The path msgspec names, never the value."""
     path = re.search(r"`\$([\w.\[\]]*)`\Z", str(error))
     return root + (path[1] if path else "")
-
-
-def _point_names(family: FamilyName) -> frozenset[str]:
-    """Named points of a family that can be held (all but `withheld`)."""
-    precisions, tokens = FAMILIES[family].precisions[1:], FAMILIES[family].tokens
-    names = set(precisions)
-    words = {"release": "one-time-pseudonym", "reader": "pseudonym", "community": "shared-pseudonym"}
-    for word in (words[k] for k in LINKAGES if k in words and tokens):
-        names |= {word} | {f"{word}+{p}" for p in precisions if p != "exact"}
-    return frozenset(names)
-
-
-_POINTS: dict[FamilyName, frozenset[str]] = {name: _point_names(name) for name in FAMILIES}

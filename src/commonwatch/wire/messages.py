@@ -73,15 +73,15 @@ class AlertMessage(msgspec.Struct, frozen=True, tag_field="kind", tag="alert"):
 class Checkpoint(msgspec.Struct, frozen=True, tag_field="kind", tag="checkpoint"):
     """Signed head of the audit log. `proof` leads from `proof_from` (what this gateway held last) to `size`.
 
-    `root` and `proof` are hex, `signature` and `key` are what `audit.verify` takes.
+    The first six fields are the checkpoint object of `audit.verify`; `root`, `signature`, `key`, `proof` are hex.
     """
 
     size: _Count
     root: str
-    at: int
+    time: int
     signature: str
     key: str
-    origin: str = ""
+    origin: str
     proof_from: _Count = 0
     proof: list[str] = []
 
