@@ -15,6 +15,20 @@ _MASK64 = (1 << 64) - 1
 _SIGN = 1 << 63
 IpNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
 
+#: Addresses that belong to some inside: RFC 1918, unique local (RFC 4193), carrier-grade NAT (RFC 6598). Documentation
+#: and benchmark ranges are *not* here: they stand for public hosts in examples, tests and the simulator.
+_PRIVATE = tuple(
+    ipaddress.ip_network(n) for n in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7")
+)
+#: Addresses that are nobody's host: "this network", loopback, link-local, multicast, reserved and broadcast.
+_SPECIAL = tuple(
+    ipaddress.ip_network(n)
+    for n in (
+        "0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/4", "240.0.0.0/4",
+        "::/128", "::1/128", "fe80::/10", "ff00::/8",
+    )
+)  # fmt: skip
+
 
 class Address(NamedTuple):
     """One address: two signed 64-bit halves of its 16 bytes."""
@@ -84,7 +98,7 @@ def network_text(address: Address) -> str:
 
 
 def scope_of(address: Address, own: tuple[IpNetwork, ...] = ()) -> Scope:
-    """Inside the owner's networks, special (private, loopback, multicast, reserved), or outside.
+    """Inside the owner's networks, special (private, loopback, link-local, multicast, reserved), or outside.
 
     Without own networks a private address counts as inside: a guess, marked so in the gateway's mapping report.
     """
@@ -94,10 +108,10 @@ def scope_of(address: Address, own: tuple[IpNetwork, ...] = ()) -> Scope:
 @lru_cache(maxsize=65_536)
 def _scope(address: Address, own: tuple[IpNetwork, ...]) -> Scope:
     ip = ipaddress.ip_address(address.lo & 0xFFFFFFFF) if address.is_v4 else ipaddress.IPv6Address(address.packed)
-    if any(ip.version == net.version and ip in net for net in own):
+    if any(ip in net for net in own):
         return Scope.INSIDE
-    if ip.is_loopback or ip.is_multicast or ip.is_link_local or ip.is_unspecified or ip.is_reserved:
+    if any(ip in net for net in _SPECIAL):
         return Scope.SPECIAL
-    if ip.is_private:
+    if any(ip in net for net in _PRIVATE):
         return Scope.SPECIAL if own else Scope.INSIDE
     return Scope.OUTSIDE

@@ -1,0 +1,54 @@
+"""One file per input format, found by looking into this folder; names with a leading underscore are parts of a format.
+
+Rules held here: a format module has NAME, NUMBER (stored in `source_format`, never reused), FRAMING, MAPPING,
+`recognise(head) -> score between 0 and 1` and `parse(frames, context) -> outcomes`; `parse` never raises. Adding a
+format is one file here and one folder in the test corpus.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Callable
+from functools import cache
+from typing import Literal, NamedTuple, cast
+
+from commonwatch.ingest.framing import Frames
+from commonwatch.ingest.mapping import Mapping
+from commonwatch.ingest.outcome import Outcome
+from commonwatch.ingest.source import Context
+
+
+class Format(NamedTuple):
+    """One input format. FRAMING `json` decides between lines and objects by content, `lines` is one record a line."""
+
+    name: str
+    title: str
+    number: int
+    framing: Literal["json", "lines"]
+    comments: bool
+    mapping: Mapping
+    recognise: Callable[[bytes], float]
+    parse: Callable[[Frames, Context], list[Outcome]]
+
+
+@cache
+def formats() -> dict[str, Format]:
+    """Every format by name, in order of NUMBER."""
+    names = [m.name for m in pkgutil.iter_modules(__path__) if not m.name.startswith("_")]
+    found = [_load(name) for name in names]
+    return {f.name: f for f in sorted(found, key=lambda f: f.number)}
+
+
+def _load(name: str) -> Format:
+    module = importlib.import_module(f"{__name__}.{name}")
+    return Format(
+        name=cast("str", module.NAME),
+        title=module.TITLE,
+        number=module.NUMBER,
+        framing=module.FRAMING,
+        comments=module.COMMENTS,
+        mapping=module.MAPPING,
+        recognise=module.recognise,
+        parse=module.parse,
+    )
