@@ -1,0 +1,212 @@
+"""The store: one file of events, one writer, many readers through sessions.
+
+Rules held here: a batch is stored exactly once, however often it is sent, and is on disk before `append` returns; its
+handling numbers are given in the same transaction; `arrival` rises by one per stored batch; a plain view anywhere
+refuses to start.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Self
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+from sqlglot import exp
+
+from commonwatch.errors import Conflict, Unavailable
+from commonwatch.store import batch as batches
+from commonwatch.store import engine, layout
+from commonwatch.store.batch import StoredBatch
+from commonwatch.store.compact import settle
+from commonwatch.store.handling import Dictionary, Handling, Plan
+from commonwatch.store.session import Session, assert_secure
+
+
+class Store:
+    """Events of one hub. Open with `Store.open`; close when done. Safe from several threads."""
+
+    def __init__(self, con: duckdb.DuckDBPyConnection) -> None:
+        self._con = con
+        self._writer = threading.Lock()
+        self._names = threading.Lock()
+        self._sessions: dict[str, Session] = {}
+        self._handlings = Dictionary(con)
+        row = con.execute(
+            "SELECT coalesce(max(arrival), 0), coalesce(max(received), 0) FROM store.main.batch"
+        ).fetchone()
+        self._arrival, self._received = row or (0, 0)
+        self._compactions = 0
+
+    @classmethod
+    def open(cls, folder: Path, *, memory_limit: str | None = None, threads: int | None = None) -> Self:
+        """Open (or make) the store in `folder`. `memory_limit` such as "2GB"; default half the machine's."""
+        try:
+            con = engine.connect(folder, memory_limit, threads)
+            engine.migrate(con)
+        except duckdb.IOException:
+            raise Conflict("the event store is open in another process", todo="stop the other hub first") from None
+        assert_secure(con)
+        return cls(con)
+
+    def append(self, batch: StoredBatch) -> int:
+        """Store a batch, durably; returns how many rows were stored now (0: this batch was stored before)."""
+        found, index = batches.labels(batch)
+        with self._writer:
+            plan = self._handlings.plan(batch.org, found, list(batch.profiles) or [{}])
+            numbers = np.array(plan.numbers, np.int32)[index] if found else np.array([], np.int32)
+            rows = batches.table(batch, numbers, self._arrival + 1)
+            if not self._commit(batch, plan, rows):
+                return 0
+            self._handlings.adopt(plan)
+            self._arrival, self._received = self._arrival + 1, max(self._received, batch.received)
+        return batch.rows
+
+    def has(self, batch_uid: int) -> bool:
+        """Whether this batch is stored."""
+        with engine.constant_errors(), self._cursor() as cursor:
+            found = cursor.execute("SELECT 1 FROM store.main.batch WHERE batch_uid = ?", [batches.signed(batch_uid)])
+            return found.fetchone() is not None
+
+    def watermark(self) -> tuple[int, int]:
+        """(arrival number of the last stored batch, its receive time in microseconds); zeros when empty."""
+        return self._arrival, self._received
+
+    @property
+    def handlings(self) -> list[Handling]:
+        """Every handling number given so far. A new list when it grows; do not change it."""
+        return self._handlings.all
+
+    @property
+    def compactions(self) -> int:
+        """How often rows were moved since this store was opened."""
+        return self._compactions
+
+    def relation(self, columns: list[str]) -> exp.Select:
+        """All events, both tables, with the given physical columns: the raw side, for `govern` alone."""
+        return _union(list(layout.EVENT_TABLES), columns)
+
+    def recent(self, columns: list[str]) -> exp.Select:
+        """Events not compacted yet."""
+        return _union(["tail"], columns)
+
+    @contextmanager
+    def session(self, name: str = "") -> Iterator[Session]:
+        """A session of its own cursor; `name` makes it reachable for `cancel`."""
+        with engine.constant_errors():
+            session = Session(self._con.cursor())
+        with self._names:
+            self._sessions[name] = session
+        try:
+            yield session
+        finally:
+            with self._names:
+                if self._sessions.get(name) is session:
+                    del self._sessions[name]
+            session.close()
+
+    def cancel(self, name: str) -> bool:
+        """Stop the session of that name; whether there was one."""
+        with self._names:
+            session = self._sessions.get(name)
+        if session is None:
+            return False
+        session.cancel()
+        return True
+
+    def keep(self, name: str, rows: pa.Table) -> exp.Table:
+        """Keep a small table (a decision table) in memory, never on disk."""
+        with engine.constant_errors(), self._cursor() as cursor:
+            cursor.register("incoming_rows", rows)
+            cursor.execute(f'CREATE OR REPLACE TABLE memory.gov."{name}" AS SELECT * FROM incoming_rows')
+            cursor.unregister("incoming_rows")
+        return exp.table_(name, db="gov", catalog="memory", quoted=True)
+
+    def materialise(self, session: Session, name: str, query: exp.Expression) -> exp.Table:
+        """Keep the result of a session's query in memory under `name`."""
+        session.keep(name, query)
+        return exp.table_(name, db="gov", catalog="memory", quoted=True)
+
+    def drop(self, name: str) -> None:
+        """Forget a kept table; no error when it is gone already."""
+        with engine.constant_errors(), self._cursor() as cursor:
+            cursor.execute(f'DROP TABLE IF EXISTS memory.gov."{name}"')
+
+    def compact(self, before: int | None = None) -> int:
+        """Move days that ended before `before` (microseconds; default: all) from tail to settled; rows moved."""
+        with self._writer, engine.constant_errors(), self._cursor() as cursor:
+            moved = settle(cursor, before)
+            self._compactions += 1
+        return moved
+
+    def forget(self, owner: str) -> int:
+        """Delete every row of an owner, and its handling numbers' rows; rows deleted. Files are rewritten elsewhere."""
+        numbers = [h.no for h in self.handlings if h.owner == owner]
+        with self._writer, engine.constant_errors(), self._cursor() as cursor:
+            cursor.execute("BEGIN")
+            gone = 0
+            for table in layout.EVENT_TABLES:
+                found = cursor.execute(
+                    f"DELETE FROM store.main.{table} WHERE handling IN (SELECT unnest(?::INTEGER[]))",  # noqa: S608
+                    [numbers],
+                ).fetchone()
+                gone += found[0] if found else 0
+            cursor.execute("COMMIT")
+            self._compactions += 1
+        return gone
+
+    def checkpoint(self) -> None:
+        """Fold the write-ahead log into the file."""
+        with self._writer, engine.constant_errors(), self._cursor() as cursor:
+            cursor.execute("CHECKPOINT store")
+
+    def close(self) -> None:
+        """Close the file. Sessions still open end with the constant problem."""
+        self._con.close()
+
+    @contextmanager
+    def _cursor(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        cursor = self._con.cursor()
+        try:
+            yield cursor
+        finally:
+            cursor.close()
+
+    def _commit(self, batch: StoredBatch, plan: Plan, rows: pa.Table) -> bool:
+        """One transaction: the batch's id, its new handling numbers, its rows. False: it was there before."""
+        with self._cursor() as cursor:
+            cursor.register("incoming_rows", rows)
+            try:
+                cursor.execute("BEGIN")
+                self._insert_batch(cursor, batch)
+                plan.write(cursor)
+                cursor.execute("INSERT INTO store.main.tail SELECT * FROM incoming_rows")
+                cursor.execute("COMMIT")
+            except duckdb.ConstraintException:
+                cursor.execute("ROLLBACK")
+                return False
+            except duckdb.Error:
+                raise Unavailable("a batch could not be stored", todo="it will be sent again") from None
+        return True
+
+    def _insert_batch(self, cursor: duckdb.DuckDBPyConnection, batch: StoredBatch) -> None:
+        values = [
+            batches.signed(batch.batch_uid), batch.gateway, batch.org, batch.seq,
+            batches.digest(batch), batch.rows, self._arrival + 1, batch.received,
+        ]  # fmt: skip
+        cursor.execute("INSERT INTO store.main.batch VALUES (?, ?, ?, ?, ?, ?, ?, ?)", values)
+
+
+def _union(tables: list[str], columns: list[str]) -> exp.Select:
+    parts = [
+        exp.select(*(exp.column(c, quoted=True) for c in columns)).from_(exp.table_(t, db="main", catalog="store"))
+        for t in tables
+    ]
+    tree: exp.Select = parts[0]
+    for part in parts[1:]:
+        tree = exp.union(tree, part, distinct=False)  # type: ignore[assignment]
+    return tree
