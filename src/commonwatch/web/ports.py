@@ -16,7 +16,10 @@ from commonwatch.govern.policy import OrgInfo
 
 
 class Principal(msgspec.Struct, frozen=True):
-    """Who asks. `id` names a person, token or gateway; a token only narrows what its person may do."""
+    """Who asks. `id` names a person, token or gateway; a token only narrows what its person may do.
+
+    `grant` names the session, token or enrolment behind it: what is held open ends when the grant ends.
+    """
 
     kind: Literal["person", "token", "gateway"]
     id: str
@@ -25,6 +28,7 @@ class Principal(msgspec.Struct, frozen=True):
     admin: bool = False
     operator: bool = False
     scopes: tuple[str, ...] = ()
+    grant: str = ""
 
 
 class SessionInfo(msgspec.Struct, frozen=True):

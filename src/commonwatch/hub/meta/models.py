@@ -1,0 +1,226 @@
+"""Tables of the metadata database, as SQLAlchemy models. Times are microseconds UTC since 1970; lists are JSON.
+
+Rules: no event and no member's data is ever stored here; secrets (links, sessions, tokens, enrolment codes) only as
+SHA-256 of a random secret, passphrases as scrypt; envelopes as the very bytes that were signed.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import JSON, BigInteger, ForeignKey, Index, LargeBinary, String, UniqueConstraint
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+Micros = BigInteger
+
+
+class Table(DeclarativeBase):
+    """What every table shares."""
+
+    type_annotation_map = {int: BigInteger, bytes: LargeBinary, list[str]: JSON, dict[str, Any]: JSON, str: String}  # noqa: RUF012
+
+
+class Organisation(Table):
+    """A member. Its public attributes are the organisation dimension."""
+
+    __tablename__ = "organisation"
+    id: Mapped[str] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    roles: Mapped[list[str]]
+    sector: Mapped[str] = mapped_column(default="")
+    region: Mapped[str] = mapped_column(default="")
+    size: Mapped[str] = mapped_column(default="")
+    created: Mapped[int]
+
+
+class Community(Table):
+    """A named group of organisations; its charter is signed by the steward."""
+
+    __tablename__ = "community"
+    id: Mapped[str] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    steward: Mapped[str] = mapped_column(ForeignKey("organisation.id"))
+    created: Mapped[int]
+
+
+class Membership(Table):
+    """An organisation is in a community."""
+
+    __tablename__ = "membership"
+    community: Mapped[str] = mapped_column(ForeignKey("community.id"), primary_key=True)
+    org: Mapped[str] = mapped_column(ForeignKey("organisation.id"), primary_key=True)
+    joined: Mapped[int]
+
+
+class Person(Table):
+    """Somebody who acts for one organisation, for some of the purposes its roles allow."""
+
+    __tablename__ = "person"
+    id: Mapped[str] = mapped_column(primary_key=True)
+    org: Mapped[str] = mapped_column(ForeignKey("organisation.id"), index=True)
+    name: Mapped[str]
+    purposes: Mapped[list[str]]
+    admin: Mapped[bool] = mapped_column(default=False)
+    operator: Mapped[bool] = mapped_column(default=False)
+    active: Mapped[bool] = mapped_column(default=True)
+    passphrase: Mapped[str | None]
+    created: Mapped[int]
+
+
+class Link(Table):
+    """A setup link: opens a session without a passphrase, a limited number of times, until it expires."""
+
+    __tablename__ = "link"
+    hash: Mapped[str] = mapped_column(primary_key=True)
+    person: Mapped[str] = mapped_column(ForeignKey("person.id"))
+    uses: Mapped[int]
+    expires: Mapped[int]
+    created: Mapped[int]
+
+
+class Login(Table):
+    """A browser session. `used` moves forward at most once a minute; `expires` is absolute."""
+
+    __tablename__ = "session"
+    id: Mapped[str] = mapped_column(primary_key=True)
+    hash: Mapped[str] = mapped_column(unique=True)
+    person: Mapped[str] = mapped_column(ForeignKey("person.id"))
+    purpose: Mapped[str]
+    created: Mapped[int]
+    used: Mapped[int]
+    expires: Mapped[int]
+
+
+class Token(Table):
+    """An API token: one purpose and some scopes of its person, never more."""
+
+    __tablename__ = "token"
+    id: Mapped[str] = mapped_column(primary_key=True)
+    hash: Mapped[str] = mapped_column(unique=True)
+    person: Mapped[str] = mapped_column(ForeignKey("person.id"), index=True)
+    name: Mapped[str]
+    purpose: Mapped[str]
+    scopes: Mapped[list[str]]
+    created: Mapped[int]
+    expires: Mapped[int]
+    used: Mapped[int | None]
+
+
+class Gateway(Table):
+    """An enrolled gateway. `snapshot` and `checkpoint` are the highest it has told us it holds."""
+
+    __tablename__ = "gateway"
+    id: Mapped[str] = mapped_column(primary_key=True)
+    org: Mapped[str] = mapped_column(ForeignKey("organisation.id"), index=True)
+    name: Mapped[str]
+    key: Mapped[str]
+    enrolled: Mapped[int]
+    active: Mapped[bool] = mapped_column(default=True)
+    seen: Mapped[int | None]
+    snapshot: Mapped[int] = mapped_column(default=0)
+    checkpoint: Mapped[int] = mapped_column(default=0)
+    status: Mapped[dict[str, Any]]
+
+
+class Enrolment(Table):
+    """A one-time enrolment code of an organisation."""
+
+    __tablename__ = "enrolment"
+    hash: Mapped[str] = mapped_column(primary_key=True)
+    org: Mapped[str] = mapped_column(ForeignKey("organisation.id"))
+    name: Mapped[str]
+    expires: Mapped[int]
+    gateway: Mapped[str | None]
+    created: Mapped[int]
+
+
+class Document(Table):
+    """A signed agreement or charter, as its envelope. `owner` is the owner, or the steward of a community charter."""
+
+    __tablename__ = "document"
+    __table_args__ = (UniqueConstraint("kind", "name", "version"), Index("document_owner", "owner"))
+    hash: Mapped[str] = mapped_column(primary_key=True)
+    kind: Mapped[str]
+    name: Mapped[str]
+    version: Mapped[int]
+    owner: Mapped[str]
+    envelope: Mapped[bytes]
+    registered: Mapped[int]
+
+
+class Party(Table):
+    """Which organisations signed a document."""
+
+    __tablename__ = "party"
+    hash: Mapped[str] = mapped_column(ForeignKey("document.hash"), primary_key=True)
+    org: Mapped[str] = mapped_column(primary_key=True, index=True)
+    role: Mapped[str]
+
+
+class Statement(Table):
+    """A signed statement about a document: revoke, suspend, resume, accept-duties, key-change."""
+
+    __tablename__ = "statement"
+    hash: Mapped[str] = mapped_column(primary_key=True)
+    kind: Mapped[str]
+    name: Mapped[str] = mapped_column(index=True)
+    signer: Mapped[str]
+    envelope: Mapped[bytes]
+    registered: Mapped[int]
+
+
+class OrgKey(Table):
+    """A public key of an organisation. `held` says that the hub keeps the private half as a convenience."""
+
+    __tablename__ = "org_key"
+    thumbprint: Mapped[str] = mapped_column(primary_key=True)
+    org: Mapped[str] = mapped_column(ForeignKey("organisation.id"), index=True)
+    public: Mapped[str]
+    held: Mapped[bool] = mapped_column(default=False)
+    added: Mapped[int]
+    ended: Mapped[int | None]
+
+
+class Epoch(Table):
+    """One row: the policy epoch, and the largest time the hub has seen."""
+
+    __tablename__ = "policy_epoch"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    epoch: Mapped[int]
+    clock: Mapped[int]
+    settled: Mapped[int]
+
+
+class SnapshotNumber(Table):
+    """The last snapshot number given to an owner, and the digest the next one names as its previous."""
+
+    __tablename__ = "snapshot"
+    org: Mapped[str] = mapped_column(ForeignKey("organisation.id"), primary_key=True)
+    number: Mapped[int]
+    digest: Mapped[str]
+    issued: Mapped[int]
+
+
+class Outbox(Table):
+    """Entries on their way to the audit log, written in the transaction they tell of."""
+
+    __tablename__ = "outbox"
+    uid: Mapped[str] = mapped_column(primary_key=True)
+    at: Mapped[int] = mapped_column(index=True)
+    who: Mapped[str]
+    kind: Mapped[str]
+    org: Mapped[str]
+    concerns: Mapped[list[str]]
+    detail: Mapped[dict[str, Any]]
+
+
+class Quarantined(Table):
+    """A batch that was refused: by which gateway, why, how large. Never its content."""
+
+    __tablename__ = "quarantine"
+    digest: Mapped[str] = mapped_column(primary_key=True)
+    gateway: Mapped[str] = mapped_column(index=True)
+    reason: Mapped[str]
+    size: Mapped[int]
+    at: Mapped[int]
+    times: Mapped[int]
