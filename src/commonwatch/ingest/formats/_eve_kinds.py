@@ -1,7 +1,8 @@
 """Every `event_type` of Suricata 6 to 8: the event class it becomes, or why it is skipped.
 
 Rules held here: one row per kind; a kind that is in neither table is quarantined as `unknown_kind`, so that a new
-Suricata never loses records silently. A login seen inside a protocol (FTP USER, LDAP bind, ...) turns `flow` into `auth`.
+Suricata never loses records silently. A login seen inside a protocol (FTP USER, LDAP bind)
+turns `flow` into `auth`.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ class Kind(NamedTuple):
 
 
 _TRAFFIC, _REFUSE, _CREATE = 6, 5, 1
-_ALL: Final = tuple(m for m in MEMBERS if m not in {"engine"})
+_ALL: Final = tuple(m for m in MEMBERS if m != "engine")
 
 
 def _kind(event_class: EventClass, app: str | None = None, *members: str, activity: int | None = None,

@@ -19,7 +19,7 @@ from commonwatch.ingest.families import family_of
 from commonwatch.ingest.fitting import fit
 from commonwatch.ingest.formats import _eve_records as eve
 from commonwatch.ingest.formats._eve_kinds import KINDS, SKIPS, Kind
-from commonwatch.ingest.formats._eve_mapping import MAPPING as MAPPING
+from commonwatch.ingest.formats._eve_mapping import MAPPING
 from commonwatch.ingest.formats._eve_members import MEMBERS, Drop, read_file
 from commonwatch.ingest.framing import Frames, sample
 from commonwatch.ingest.outcome import MAX_DEPTH, Outcome, Parsed, Skipped, quarantine
@@ -364,3 +364,5 @@ _FINISH: Final = {
     "imap": _finish_mail,
     "engine": _finish_engine,
 }
+
+__all__ = ["COMMENTS", "FRAMING", "MAPPING", "NAME", "NUMBER", "TITLE", "parse", "recognise"]

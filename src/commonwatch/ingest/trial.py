@@ -1,0 +1,198 @@
+"""A trial of one file: what would become of each record and each field, before anything is connected to anything.
+
+Rules held here: counts and paths only, never a value, unless the caller asks for one example; a field that is in no
+mapping row stays at the gateway; without an agreement everything stays. The ceiling is asked for as a function, so
+that the report says exactly what the edge would do.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from commonwatch.events.columns import COLUMNS
+from commonwatch.events.event import Event
+from commonwatch.events.fields import FIELDS, FieldName
+from commonwatch.events.labels import Label
+from commonwatch.ingest.archives import Chunks
+from commonwatch.ingest.counters import Counters
+from commonwatch.ingest.formats import Format
+from commonwatch.ingest.mapping import field_of
+from commonwatch.ingest.outcome import Outcome, Parsed
+from commonwatch.ingest.reading import Reader
+from commonwatch.ingest.source import Source
+
+#: label -> field -> the point at which it may leave; None means that no such row leaves at all
+Ceiling = Callable[[Label], Mapping[FieldName, str] | None]
+_MAX_DEPTH = 6
+_MAX_PATHS = 2_000
+
+
+class FieldRow(msgspec.Struct):
+    """One source path: how often it was there, the columns it feeds, their clause fields, an example if asked for."""
+
+    source: str
+    count: int
+    columns: tuple[str, ...] = ()
+    fields: tuple[str, ...] = ()
+    example: str | None = None
+
+
+class LeaveRow(msgspec.Struct):
+    """One clause field: in how many events it had a value, and at which points it would leave (`withheld` stays)."""
+
+    field: str
+    events: int
+    points: dict[str, int]
+
+
+class Trial(msgspec.Struct):
+    """The report of one file."""
+
+    format: str | None
+    counters: dict[str, int | dict[str, int]]
+    classes: dict[str, int]
+    labels: dict[str, int]
+    mapped: list[FieldRow]
+    unmapped: list[FieldRow]
+    agreements: int
+    rows_leaving: int
+    rows_staying: int
+    leaving: list[LeaveRow]
+    own_networks_given: bool
+
+
+class _Tally:
+    """Running counts of a trial."""
+
+    def __init__(self, values: bool) -> None:
+        self.paths: Counter[tuple[str, str]] = Counter()
+        self.examples: dict[str, str] = {}
+        self.classes: Counter[str] = Counter()
+        self.labels: Counter[str] = Counter()
+        self.fields: dict[FieldName, Counter[str]] = {name: Counter() for name in FIELDS}
+        self.leaving = 0
+        self.staying = 0
+        self.values = values
+
+    def note_source(self, record: bytes, kind: str) -> None:
+        """Count the leaf paths of a record."""
+        try:
+            found = msgspec.json.decode(record)
+        except (ValueError, RecursionError):
+            return
+        for path, value in set(_leaves(found, "", 0)):
+            if len(self.paths) < _MAX_PATHS or (path, kind) in self.paths:
+                self.paths[path, kind] += 1
+                if self.values and path not in self.examples:
+                    self.examples[path] = value[:80]
+
+    def note_event(self, event: Event, label: Label, points: Mapping[FieldName, str] | None) -> None:
+        """Count the fields of an event by what may leave of them."""
+        self.classes[label.event_class.word] += 1
+        site = f" site {label.site}" if label.site else ""
+        self.labels[f"{label.event_class.word} TLP:{label.tlp.word.upper()} {label.severity.word}{site}"] += 1
+        self.leaving += points is not None
+        self.staying += points is None
+        for name in _fields_in(event):
+            self.fields[name][(points or {}).get(name, "withheld")] += 1
+
+
+def try_file(
+    path: Path, source: Source, label: Callable[[Event], Label], ceiling: Ceiling, agreements: int, *,
+    values: bool = False,
+) -> Trial:  # fmt: skip
+    """Read a file as a gateway would and report. Raises OSError where the file cannot be read."""
+    reader, tally, counters = Reader(source), _Tally(values), Counters()
+    chunks = Chunks(path)
+    for chunk, outcomes in _portions(reader, chunks):
+        for outcome in outcomes:
+            if isinstance(outcome, Parsed):
+                named = label(outcome.event)
+                tally.note_event(outcome.event, named, ceiling(named))
+                tally.note_source(chunk(outcome.position), outcome.kind)
+    counters.merge(reader.counters)
+    if chunks.damage is not None:
+        counters.damage[chunks.damage] += 1
+    return _report(reader.format, counters, tally, agreements, bool(source.own))
+
+
+def _portions(reader: Reader, chunks: Chunks) -> Iterator[tuple[Callable[[int], bytes], list[Outcome]]]:
+    """Outcomes with a way back to the bytes of their records."""
+    held, start = b"", 0
+    for chunk in chunks:
+        held += chunk
+        outcomes = reader.feed(chunk)
+        yield _finder(held, start, reader.position, outcomes), outcomes
+        keep = reader.position - start
+        held, start = held[keep:], start + keep
+        if len(held) > 4 << 20:
+            start += len(held)
+            held = b""
+    outcomes = reader.finish()
+    yield _finder(held, start, reader.position, outcomes), outcomes
+
+
+def _finder(held: bytes, start: int, end: int, outcomes: list[Outcome]) -> Callable[[int], bytes]:
+    """From a record's offset to its bytes: up to where the next record begins."""
+    places = sorted(o.position for o in outcomes)
+    ends = dict(zip(places, [*places[1:], end], strict=False))
+
+    def find(position: int) -> bytes:
+        return held[position - start : ends[position] - start].strip(b" \t\r\n,]\x00")
+
+    return find
+
+
+def _leaves(value: Any, path: str, depth: int) -> Iterator[tuple[str, str]]:
+    """Leaf paths of a decoded record with their text; list items share one path."""
+    if isinstance(value, dict) and depth < _MAX_DEPTH:
+        for name, inner in value.items():
+            yield from _leaves(inner, f"{path}.{name}" if path else str(name), depth + 1)
+    elif isinstance(value, list) and depth < _MAX_DEPTH:
+        for inner in value[:1]:
+            yield from _leaves(inner, f"{path}[]", depth + 1)
+    elif value is not None:
+        yield path, str(value)
+
+
+def _fields_in(event: Event) -> set[FieldName]:
+    """Clause fields that have a value in this event."""
+    found = {"time", "severity", "action", "signature"}
+    for name, column in COLUMNS.items():
+        if column.field and getattr(event, name, None) not in (None, (), 0):
+            found.add(column.field)
+    return {name for name in FIELDS if name in found}
+
+
+def _report(fmt: Format | None, counters: Counters, tally: _Tally, agreements: int, own: bool) -> Trial:
+    mapped: dict[str, FieldRow] = {}
+    unmapped: dict[str, FieldRow] = {}
+    for (path, kind), count in tally.paths.items():
+        columns = fmt.mapping.find(path, kind) if fmt else ()
+        rows = mapped if columns else unmapped
+        row = rows.setdefault(path, FieldRow(path, 0, columns, tuple(dict.fromkeys(map(field_of, columns)))))
+        row.count += count
+        row.example = tally.examples.get(path)
+    leaving = [LeaveRow(n, c.total(), dict(c.most_common())) for n, c in tally.fields.items() if c]
+    return Trial(
+        format=fmt.name if fmt else None,
+        counters=counters.as_dict(),
+        classes=dict(tally.classes.most_common()),
+        labels=dict(tally.labels.most_common()),
+        mapped=_sorted(mapped),
+        unmapped=_sorted(unmapped),
+        agreements=agreements,
+        rows_leaving=tally.leaving,
+        rows_staying=tally.staying,
+        leaving=leaving,
+        own_networks_given=own,
+    )
+
+
+def _sorted(rows: dict[str, FieldRow]) -> list[FieldRow]:
+    return sorted(rows.values(), key=lambda r: (-r.count, r.source))
