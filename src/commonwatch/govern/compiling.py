@@ -1,0 +1,185 @@
+"""From the live policy to a reader's decision table, kept in the store's memory and in a bounded cache.
+
+Rules held here: owners that did not change are not compiled again (their documents' digest is the key); a table is
+used only for the policy it was made from and only until its `good_until`; membership is the policy's word, never the
+caller's; an owner whose documents cannot be compiled is withheld alone.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from itertools import count
+
+from commonwatch.agreements.compile import Piece, pieces
+from commonwatch.agreements.document import Share
+from commonwatch.agreements.effective import OwnerDocuments, ref_of
+from commonwatch.agreements.lattice import WITHHELD
+from commonwatch.agreements.reader import Reader
+from commonwatch.errors import NotPermitted
+from commonwatch.events.fields import FIELDS
+from commonwatch.events.labels import Label
+from commonwatch.events.rungs import HOUR
+from commonwatch.govern.decisions import Aged, Decision, held_levels, lowered, own_decision
+from commonwatch.govern.policy import KeySource, OwnerPolicy, PolicyView
+from commonwatch.govern.relation import Kept, keep
+from commonwatch.govern.table import Builder, Table
+from commonwatch.store import Handling, Store
+
+_TABLES = 32
+_OWNERS = 50_000
+
+
+class Compiled:
+    """A table, its bands as the store keeps them, and how many requests use them now."""
+
+    def __init__(self, table: Table, kept: tuple[Kept, ...], drop: Sequence[str]) -> None:
+        self.table, self.kept = table, kept
+        self._names, self._users, self._stale = drop, 0, False
+
+    def retire(self, store: Store) -> None:
+        """No longer in the cache: its tables go as soon as nobody uses them."""
+        self._stale = True
+        self.release(store, 0)
+
+    def use(self) -> None:
+        """One more request uses it."""
+        self._users += 1
+
+    def release(self, store: Store, users: int = 1) -> None:
+        """One request fewer uses it."""
+        self._users -= users
+        if self._stale and self._users == 0:
+            for name in self._names:
+                store.drop(name)
+
+
+class Compiler:
+    """Decision tables by (policy epoch, reader), compiled owner by owner."""
+
+    def __init__(self, store: Store, keys: KeySource) -> None:
+        self._store, self._keys = store, keys
+        self._lock = threading.RLock()
+        self._serial = count()
+        self._tables: OrderedDict[tuple[int, Reader], tuple[int, Compiled]] = OrderedDict()
+        self._owners: OrderedDict[tuple[str, Reader], _Owner] = OrderedDict()
+
+    @contextmanager
+    def table(self, view: PolicyView, reader: Reader) -> Iterator[Compiled]:
+        """The reader's table, for as long as the block runs."""
+        with self._lock:
+            found = self._find(view, reader)
+            found.use()
+        try:
+            yield found
+        finally:
+            with self._lock:
+                found.release(self._store)
+
+    def _find(self, view: PolicyView, reader: Reader) -> Compiled:
+        handlings = self._store.handlings
+        key = (view.epoch, reader)
+        known = self._tables.get(key)
+        if known and known[0] == len(handlings) and known[1].table.now <= view.now < known[1].table.good_until:
+            self._tables.move_to_end(key)
+            return known[1]
+        made = self._make(view, reader, handlings)
+        for old in [k for k in self._tables if k[0] != view.epoch or k == key]:
+            self._tables.pop(old)[1].retire(self._store)
+        self._tables[key] = (len(handlings), made)
+        if len(self._tables) > _TABLES:
+            self._tables.popitem(last=False)[1][1].retire(self._store)
+        return made
+
+    def _make(self, view: PolicyView, reader: Reader, handlings: Sequence[Handling]) -> Compiled:
+        builder = Builder(reader, view.now, view.orgs)
+        for handling in handlings:
+            owner = self._owner(view, reader, handling.owner)
+            if owner:
+                builder.add(handling.no, owner.aged(handling.label, handling.held), owner.communities)
+        table = builder.table()
+        names = [f"d{next(self._serial)}" for _ in table.bands]
+        kept = tuple(keep(self._store, band, name) for band, name in zip(table.bands, names, strict=True))
+        return Compiled(table, kept, names)
+
+    def _owner(self, view: PolicyView, reader: Reader, owner: str) -> _Owner | None:
+        """One owner's part, compiled again only when its documents changed."""
+        policy = view.owners.get(owner) or _without_documents(owner, reader)
+        if policy is None:
+            return None
+        keyed = self._keys.pseudonym_key(owner) is not None
+        known = self._owners.get((owner, reader))
+        if known is None or known.digest != (policy.digest, keyed):
+            known = self._owners[owner, reader] = _Owner(policy, reader, keyed=keyed)
+            if len(self._owners) > _OWNERS:
+                self._owners.popitem(last=False)
+        return known
+
+
+def standing(view: PolicyView, reader: Reader) -> Reader:
+    """The reader as the policy knows it: roles and communities are the policy's word."""
+    info = view.orgs.get(reader.org)
+    if info is None:
+        raise NotPermitted("this organisation is not a member here", todo="ask the steward of your community")
+    return Reader(reader.org, tuple(sorted(info.roles)), tuple(sorted(info.communities)), reader.purpose)  # type: ignore[arg-type]
+
+
+def _without_documents(owner: str, reader: Reader) -> OwnerPolicy | None:
+    """An owner without agreements still sees its own events."""
+    return OwnerPolicy(owner, OwnerDocuments(owner, ()), b"") if owner == reader.org else None
+
+
+class _Owner:
+    """One owner's documents compiled for one reader."""
+
+    def __init__(self, policy: OwnerPolicy, reader: Reader, *, keyed: bool) -> None:
+        self.digest = (policy.digest, keyed)
+        self.communities = _communities(policy.documents, reader)
+        self._documents, self._reader, self._keyed = policy.documents, reader, keyed
+        self._own = policy.owner == reader.org
+        self._done: dict[tuple[int, tuple[tuple[str, str], ...]], tuple[list[Piece], list[Aged]]] = {}
+        self._same: dict[str, Decision] = {}
+
+    def aged(self, label: Label, held: tuple[tuple[str, str], ...]) -> list[Aged]:
+        """The decisions by age for a label and held profile. The list is shared: equal questions, same object."""
+        if self._own:
+            return self._own_events(held)
+        found = pieces(self._documents, label, self._reader)
+        key = (id(found), held)
+        if key not in self._done:
+            levels = held_levels(held)  # type: ignore[arg-type]
+            self._done[key] = found, [
+                Aged(_micros(p.from_hours), None if p.until_hours is None else _micros(p.until_hours), self._decide(p, levels))
+                for p in found
+            ]
+        return self._done[key][1]
+
+    def _own_events(self, held: tuple[tuple[str, str], ...]) -> list[Aged]:
+        key = (0, held)
+        if key not in self._done:
+            decision = own_decision(self._documents.owner, held_levels(held))  # type: ignore[arg-type]
+            self._done[key] = [], [Aged(0, None, decision)]
+        return self._done[key][1]
+
+    def _decide(self, piece: Piece, held: tuple[object, ...]) -> Decision:
+        levels = tuple(piece.levels.get(field, WITHHELD) for field in FIELDS)
+        whole = Decision(self._documents.owner, levels, piece.allowed, piece.reasons, piece.clauses)
+        decision = lowered(whole, held, keyless=not self._keyed)  # type: ignore[arg-type]
+        return self._same.setdefault(repr(decision), decision)
+
+
+def _communities(documents: OwnerDocuments, reader: Reader) -> dict[str, str]:
+    """Clause -> the community its shared pseudonyms are for, where the reader is a member of it."""
+    found = {}
+    for live in documents.agreements:
+        for clause in live.document.clauses:
+            named = set(clause.to.communities) | {live.document.community} if isinstance(clause, Share) else set()
+            for community in sorted(c for c in named if c in reader.communities):
+                found.setdefault(str(ref_of(live.document, clause.id)), community)
+    return found
+
+
+def _micros(hours: float) -> int:
+    return round(hours * HOUR)

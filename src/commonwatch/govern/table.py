@@ -1,0 +1,234 @@
+"""The decision table of one reader: one row per handling and age band, its parameters as data.
+
+Rules held here: what a row says is a function of agreements, memberships, clock and what left the gateway, never of a
+stored value; owners' attributes are text in the table, as shown; equal decisions share one number (`dno`), by which
+reasons and clauses are found for rows that leave. Up to twelve age bands are tables of their own (each a range of raw
+event time); more than that are one table with a range per row.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from commonwatch.agreements.lattice import TRUE, top_of
+from commonwatch.agreements.reader import Reader
+from commonwatch.events import rungs
+from commonwatch.events.fields import FAMILIES, FieldName, family_of
+from commonwatch.govern.decisions import FOREVER, Aged, Decision, stretches
+from commonwatch.govern.policy import OrgInfo
+from commonwatch.govern.shown import FIELD_NO, SCOPE, SUBNET, TOKEN_FIELDS, WORDS, fields_word, words
+
+MAX_BANDS = 12
+READER_EPOCH = 28 * rungs.DAY
+ORG_DIMS = ("org", "sector", "region", "size")
+_ATTRIBUTES: dict[str, FieldName] = {"sector": "owner_sector", "region": "owner_region", "size": "owner_size"}
+Ints = npt.NDArray[np.int64]
+
+
+class Token(NamedTuple):
+    """How the held value of a field becomes a token: whose key, for whom, in which form.
+
+    `recipient` "" is the answer itself (one-time); `form` is det, pfx, name, mail, mail+domain, or held-det, held-pfx,
+    held where an owner reads back a token its own gateway made.
+    """
+
+    owner: str
+    field: FieldName
+    recipient: str
+    form: str
+
+
+class Band(NamedTuple):
+    """Rows of the table for event times in [start, end); `ranged` where each row carries its own range."""
+
+    start: int
+    end: int
+    rows: pa.Table
+    ranged: bool = False
+
+
+class Table(msgspec.Struct, frozen=True):
+    """A compiled decision table. `texts`: per organisation dimension, the shown text (or token) behind each code."""
+
+    reader: Reader
+    now: int
+    good_until: int
+    epoch_no: int
+    bands: tuple[Band, ...]
+    decisions: tuple[Decision, ...]
+    tokens: tuple[Token, ...]
+    texts: Mapping[str, tuple[str | Token, ...]]
+    codes: tuple[dict[str, int | None], ...]
+    digest: str
+
+    @property
+    def coarsest(self) -> int:
+        """The coarsest disclosed time grain in microseconds, at least 1."""
+        return max((d.grain for d in self.decisions), default=1) or 1
+
+
+#: Parameters of a decision, in the order of the table's columns after `handling`.
+WORD_NAMES = tuple(f"w{no}" for no in range(WORDS))
+KEY_NAMES: dict[FieldName, str] = {field: f"k_{field}" for field in TOKEN_FIELDS}
+PARAMETERS = ("dno", "grain", *WORD_NAMES, "fields", "src_rung", "dst_rung", *KEY_NAMES.values(), *ORG_DIMS)
+
+
+class Builder:
+    """Collects decisions of one reader and lays them out."""
+
+    def __init__(self, reader: Reader, now: int, orgs: Mapping[str, OrgInfo]) -> None:
+        self._reader, self._now, self._orgs = reader, now, orgs
+        self._communities: Mapping[str, str] = {}
+        self._numbers: dict[int, int] = {}
+        self._decisions: list[Decision] = []
+        self._tokens: dict[Token, int] = {}
+        self._texts: dict[str, dict[str | Token, int]] = {dim: {} for dim in ORG_DIMS}
+        self._codes: list[dict[str, int | None]] = []
+        self._laid: dict[int, tuple[tuple[int, int, int], ...]] = {}
+        self._rows: list[tuple[int, int, int, int]] = []
+        self._good = FOREVER
+
+    def add(self, handling: int, pieces: Sequence[Aged], communities: Mapping[str, str]) -> None:
+        """The pieces of one handling; `communities`: clause -> community of its shared pseudonyms.
+
+        Equal lists (the same object) are laid out once.
+        """
+        self._communities = communities
+        laid = self._laid.get(id(pieces))
+        if laid is None:
+            found, good = stretches(pieces, self._now)
+            self._good = min(self._good, good)
+            laid = self._laid[id(pieces)] = tuple((s.start, s.end, self._number(s.decision)) for s in found)
+        self._rows.extend((start, end, handling, dno) for start, end, dno in laid)
+
+    def table(self) -> Table:
+        """The finished table."""
+        epoch = (self._now - rungs.ANCHOR) // READER_EPOCH
+        good = min(self._good, rungs.ANCHOR + (epoch + 1) * READER_EPOCH)
+        bands = tuple(_bands(self._rows, self._parameters()))
+        texts = {dim: tuple(found) for dim, found in self._texts.items()}
+        tokens = tuple(self._tokens)
+        digest = _digest(bands, tokens, texts, epoch)
+        return Table(
+            self._reader, self._now, good, epoch, bands, tuple(self._decisions), tokens, texts, tuple(self._codes), digest
+        )
+
+    def _number(self, decision: Decision) -> int:
+        no = self._numbers.get(id(decision))
+        if no is None:
+            no = self._numbers[id(decision)] = len(self._decisions)
+            self._decisions.append(decision)
+            self._codes.append(self._row(decision, no))
+        return no
+
+    def _row(self, decision: Decision, no: int) -> dict[str, int | None]:
+        levels = decision.levels
+        row: dict[str, int | None] = {"dno": no, "grain": decision.grain or None, "fields": fields_word(levels)}
+        row |= dict(zip(WORD_NAMES, words(levels), strict=True))
+        for side in ("src", "dst"):
+            point = levels[FIELD_NO["src_ip" if side == "src" else "dst_ip"]]
+            row[f"{side}_rung"] = SCOPE if point.precision == SUBNET and not point.linkage else point.precision
+        for field, name in KEY_NAMES.items():
+            row[name] = self._token(decision, field)
+        return row | {dim: self._text(dim, decision) for dim in ORG_DIMS}
+
+    def _token(self, decision: Decision, field: FieldName) -> int | None:
+        point = decision.levels[FIELD_NO[field]]
+        if not 0 < point.linkage < TRUE:
+            return None
+        form = _form(field, point.precision)
+        if decision.own:
+            token = Token(decision.owner, field, "", f"held-{form}" if form in {"det", "pfx"} else "held")
+        else:
+            token = Token(decision.owner, field, self._recipient(decision, field, point.linkage), form)
+        return self._tokens.setdefault(token, len(self._tokens))
+
+    def _recipient(self, decision: Decision, field: FieldName, linkage: int) -> str:
+        """One-time tokens are for the answer, shared ones for the community whose agreement raised them."""
+        if linkage == 1:
+            return ""
+        if linkage == 3:
+            found = {c for ref in decision.allowed.get(field, ()) if (c := self._communities.get(str(ref)))}
+            if found:
+                return f"community {min(found)}"
+        return f"reader {self._reader.org}"
+
+    def _text(self, dim: str, decision: Decision) -> int | None:
+        shown: str | Token | None = self._owner(decision) if dim == "org" else self._attribute(dim, decision)
+        return None if not shown else self._texts[dim].setdefault(shown, len(self._texts[dim]))
+
+    def _owner(self, decision: Decision) -> str | Token | None:
+        point = decision.levels[FIELD_NO["owner"]]
+        if point == top_of("owner"):
+            return decision.owner
+        if not point.linkage:
+            return None
+        return Token(decision.owner, "owner", self._recipient(decision, "owner", point.linkage), "name")
+
+    def _attribute(self, dim: str, decision: Decision) -> str | None:
+        field = _ATTRIBUTES[dim]
+        family = family_of(field).name
+        org = self._orgs.get(decision.owner)
+        value = getattr(org, dim) if org else ""
+        precision = FAMILIES[family].precisions[decision.levels[FIELD_NO[field]].precision]
+        shown = rungs.rung(family, precision, field, value or None)
+        return str(shown) if shown else None
+
+    def _parameters(self) -> dict[str, pa.Array]:
+        wide = {"w0", "w1", "grain", "fields"} | set(WORD_NAMES)
+        return {
+            name: pa.array([row[name] for row in self._codes], pa.int64() if name in wide else pa.int32())
+            for name in PARAMETERS
+        }
+
+
+def _form(field: FieldName, precision: int) -> str:
+    family = family_of(field).name
+    if family == "address":
+        return "pfx" if precision >= SUBNET else "det"
+    if family == "mailbox":
+        return "mail+domain" if precision else "mail"
+    return "name"
+
+
+def _bands(rows: list[tuple[int, int, int, int]], parameters: dict[str, pa.Array]) -> list[Band]:
+    if not rows:
+        return []
+    start, end, handling, dno = np.array(rows, np.int64).T
+    cuts = np.unique(np.concatenate((start, end)))
+    if len(cuts) - 1 > MAX_BANDS:
+        ranged = _rows(handling, dno, parameters)
+        ranged = ranged.append_column("start", pa.array(start)).append_column("end", pa.array(end))
+        return [Band(-FOREVER, FOREVER, ranged, ranged=True)]
+    made = []
+    for low, high in zip(cuts[:-1].tolist(), cuts[1:].tolist(), strict=True):
+        inside = (start <= low) & (end >= high)
+        if inside.any():
+            made.append(Band(low, high, _rows(handling[inside], dno[inside], parameters)))
+    return made
+
+
+def _rows(handling: Ints, dno: Ints, parameters: dict[str, pa.Array]) -> pa.Table:
+    taken = pa.array(dno)
+    columns = {name: array.take(taken) for name, array in parameters.items()}
+    return pa.table({"handling": pa.array(handling, pa.int32()), **columns})
+
+
+def _digest(
+    bands: Sequence[Band], tokens: Sequence[Token], texts: Mapping[str, Sequence[str | Token]], epoch: int
+) -> str:
+    state = hashlib.sha256(repr((epoch, tokens, sorted(texts.items()))).encode())
+    for band in bands:
+        state.update(repr((band.start, band.end, band.ranged)).encode())
+        for column in band.rows.combine_chunks().columns:
+            for chunk in column.chunks:
+                for buffer in chunk.buffers():
+                    state.update(buffer or b"-")
+    return state.hexdigest()
