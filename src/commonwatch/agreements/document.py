@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
 
 import msgspec
@@ -147,8 +148,9 @@ def named(fields: Fields | Dimensions) -> dict[FieldName, str]:
     return {f: value for f in FIELDS if isinstance(value := getattr(fields, f), str)}
 
 
+@lru_cache(maxsize=65_536)
 def levels(fields: Fields) -> dict[FieldName, Point]:
-    """The fields a clause names with their points, in catalogue order."""
+    """The fields a clause names with their points, in catalogue order. Do not change the dict: it is shared."""
     return {f: parse_point(FIELDS[f].family, name) for f, name in named(fields).items()}
 
 

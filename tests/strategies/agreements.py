@@ -1,0 +1,309 @@
+"""Strategies for documents, readers and labels: small pools of names, so that clauses meet readers often.
+
+`owner_documents()` gives everything that decides about one owner; `questions()` a (label, age, reader). Every generated
+agreement is valid (`check` accepts it). Pools are public so that other rooms' tests can make events that match.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+
+import msgspec
+from hypothesis import strategies as st
+
+from commonwatch.agreements.decode import canonical
+from commonwatch.agreements.document import (
+    MEASURES,
+    Agreement,
+    Charter,
+    Clause,
+    CommunityCharter,
+    Count,
+    Dimensions,
+    Duties,
+    Fields,
+    Law,
+    Limit,
+    LimitRows,
+    Lookup,
+    Noise,
+    Party,
+    Share,
+    ShareRows,
+    Signer,
+    To,
+    named,
+)
+from commonwatch.agreements.effective import LiveAgreement, OwnerDocuments
+from commonwatch.agreements.lattice import points
+from commonwatch.agreements.reader import PURPOSES, ROLES, Reader
+from commonwatch.events.fields import FAMILIES, FIELDS, FieldName
+from commonwatch.events.labels import CLASS_WORDS, SEVERITY_WORDS, TLP_WORDS, EventClass, Label, Severity, Tlp
+
+OWNER = "alpha-dental"
+ORGS = ("bravo-bakery", "coast-cert", "delta-mss")
+COMMUNITIES = ("harbour-ring", "sme-shield")
+SITES = ("branch", "head-office")
+CLASSES = ("malware", "intrusion", "dns")
+FEW_FIELDS: tuple[FieldName, ...] = ("time", "owner", "src_ip", "dst_ip", "user", "mail_from", "signature", "message")
+HOURS = (0, 1, 24, 48)
+SEVERITIES = tuple(w for w in SEVERITY_WORDS if w != "unknown")
+
+
+def some(values, *, least=0, most=None):
+    """A tuple of distinct values."""
+    return st.lists(st.sampled_from(list(values)), unique=True, min_size=least, max_size=most).map(tuple)
+
+
+def maybe(strategy):
+    """The value or None."""
+    return st.none() | strategy
+
+
+def tos(least=0):
+    """Who is addressed; `least=1` gives at least one organisation, community or role."""
+    made = st.builds(To, organisations=some(ORGS), communities=some(COMMUNITIES), roles=some(ROLES, most=2))
+    return made.filter(lambda to: not to.empty) if least else made
+
+
+@st.composite
+def ages(draw):
+    """(after, until) in hours."""
+    after = draw(st.sampled_from(HOURS))
+    until = draw(st.none() | st.sampled_from([h for h in (1, 24, 48, 100) if h > after]))
+    return {"after": after, "until": until}
+
+
+@st.composite
+def share_rows(draw, *, red=False, classes=CLASSES):
+    """Rows of a share or count; red only where the clause may carry it."""
+    tlps = [w for w in TLP_WORDS if red or w != "red"]
+    return ShareRows(
+        events=draw(some(classes, least=1)), tlp=draw(st.sampled_from(tlps)),
+        severity=draw(maybe(st.sampled_from(SEVERITIES))), sites=draw(some(SITES)), **draw(ages()),
+    )  # fmt: skip
+
+
+@st.composite
+def limit_rows(draw, *, classes=CLASSES):
+    """Rows of a limit, often everything."""
+    return LimitRows(
+        events=draw(some(classes)), from_tlp=draw(maybe(st.sampled_from(list(TLP_WORDS)))),
+        from_severity=draw(maybe(st.sampled_from(SEVERITIES))), sites=draw(some(SITES)), **draw(ages()),
+    )  # fmt: skip
+
+
+@st.composite
+def fields(draw, pool=FEW_FIELDS, least=1):
+    """Some fields at some of their points."""
+    chosen = draw(some(pool, least=least))
+    return Fields(**{f: draw(st.sampled_from(list(points(FIELDS[f].family)))) for f in chosen})
+
+
+@st.composite
+def dimensions(draw, pool=FEW_FIELDS, most=4):
+    """Some dimensions at some of their steps."""
+    chosen = draw(some(pool, least=1, most=most))
+    return Dimensions(**{f: draw(st.sampled_from(FAMILIES[FIELDS[f].family].precisions[1:])) for f in chosen})
+
+
+@st.composite
+def noises(draw):
+    """A privacy budget whose life is not shorter than its window."""
+    epsilon = draw(st.sampled_from([0.5, 1.0, 2.2, 3.0]))
+    return Noise(epsilon=epsilon, total=draw(st.none() | st.sampled_from([3.0, 7.0, 12.25])))
+
+
+def _tokens(shown: Fields) -> list[FieldName]:
+    return [f for f, name in named(shown).items() if "pseudonym" in name]
+
+
+@st.composite
+def shares(draw, ident="share-1", pool=FEW_FIELDS, classes=CLASSES):
+    """A valid share clause."""
+    to = draw(tos())
+    red = bool(to.organisations) and not to.communities and not to.roles
+    shown = draw(fields(pool))
+    tokens = _tokens(shown)
+    lookup = (
+        draw(maybe(st.builds(Lookup, fields=some(tokens, least=1), per_day=st.sampled_from([1, 50, 100]))))
+        if tokens
+        else None
+    )
+    return Share(
+        id=ident,
+        to=to,
+        purposes=draw(some(PURPOSES, least=1)),
+        rows=draw(share_rows(red=red, classes=classes)),
+        fields=shown,
+        lookup=lookup,
+    )
+
+
+@st.composite
+def count_clauses(draw, ident="count-1", pool=FEW_FIELDS, classes=CLASSES):
+    """A valid count clause."""
+    to, noise = draw(tos()), draw(maybe(noises()))
+    red = bool(to.organisations) and not to.communities and not to.roles
+    return Count(
+        id=ident, to=to, purposes=draw(some(PURPOSES, least=1)), rows=draw(share_rows(red=red, classes=classes)),
+        by=draw(dimensions(pool)), measures=draw(some(MEASURES[:2] if noise else MEASURES, least=1)),
+        contributors=draw(st.sampled_from([2, 5, 20])), noise=noise,
+    )  # fmt: skip
+
+
+@st.composite
+def limits(draw, ident="limit-1", pool=FEW_FIELDS, classes=CLASSES):
+    """A valid limit clause: it caps something."""
+    capped = draw(fields(pool, least=0))
+    on = draw(st.sampled_from(["rows", "counts", "both"]))
+    groups = draw(maybe(st.sampled_from([2, 10]))) if on != "rows" else None
+    noise = draw(maybe(noises())) if on != "rows" else None
+    if not (named(capped) or groups or noise):
+        capped = Fields(message="withheld")
+    return Limit(
+        id=ident, fields=capped, rows=draw(limit_rows(classes=classes)), outside=draw(tos()), on=on,
+        purposes=draw(some(PURPOSES, most=2)), contributors=groups, noise=noise,
+    )  # fmt: skip
+
+
+@st.composite
+def clause_lists(draw, most=4, pool=FEW_FIELDS, classes=CLASSES):
+    """Clauses of one agreement with their ids."""
+    kinds = draw(st.lists(st.sampled_from([shares, shares, count_clauses, limits]), min_size=1, max_size=most))
+    return tuple(draw(kind(f"clause-{i}", pool=pool, classes=classes)) for i, kind in enumerate(kinds))
+
+
+def thumbprint(name: str) -> str:
+    """A well-formed thumbprint that belongs to nobody."""
+    return hashlib.sha256(name.encode()).hexdigest()[:43]
+
+
+NAMES = st.sampled_from(["Alpha Dental Ltd", "Bäckerei Öttl & Söhne", "C.O.A.S.T. (CERT)", "Delta, Inc; and more: 1"])
+LINES = (
+    st.text(
+        st.characters(codec="utf-8", exclude_categories=("C", "Z"), exclude_characters='"[]'), min_size=1, max_size=20
+    )
+    | NAMES
+)
+
+
+@st.composite
+def parties(draw, owner=OWNER):
+    """The owner, perhaps an operator, perhaps members."""
+    found = [Party(id=owner, name=draw(NAMES), role="owner", key=thumbprint(owner))]
+    for org, role in zip(draw(some(ORGS)), ("operator", "member", "member"), strict=False):
+        found.append(Party(id=org, name=draw(NAMES), role=role, key=thumbprint(org)))
+    return tuple(found)
+
+
+DUTIES = st.builds(
+    Duties,
+    actions=st.sampled_from(["none", "contact-first", "internal", "external-indirect", "external-direct"]),
+    onward=st.sampled_from(["none", "same-community", "tlp"]),
+    attribution=st.sampled_from(["must-not", "may", "must"]),
+    notify_affected=st.sampled_from(["must-not", "may"]),
+    resale=st.sampled_from(["must-not", "may"]),
+    encrypt=st.sampled_from(["must", "may"]),
+    delete_after_days=maybe(st.sampled_from([1, 30, 90])),
+    breach_notice_hours=st.sampled_from([1, 24, 72]),
+)
+LAWS = st.builds(Law, basis=maybe(LINES), roles=maybe(LINES), jurisdiction=maybe(LINES), notes=maybe(LINES)).filter(
+    lambda law: law != Law()
+)
+DAYS = st.dates(dt.date(2026, 1, 1), dt.date(2027, 12, 31))
+
+
+@st.composite
+def agreements(draw, ident="dsa-one", most=4, owner=OWNER, pool=FEW_FIELDS, classes=CLASSES):
+    """A valid agreement of `owner`."""
+    starts, ends = sorted([draw(DAYS), draw(DAYS)])
+    version = draw(st.sampled_from([1, 2, 30]))
+    return Agreement(
+        dsa="1", id=ident, version=version, title=draw(LINES), parties=draw(parties(owner)), starts=starts, ends=ends,
+        clauses=draw(clause_lists(most, pool, classes)), community=draw(maybe(st.sampled_from(COMMUNITIES))),
+        previous=hashlib.sha256(ident.encode()).hexdigest() if version > 1 else None,
+        duties=draw(st.just(Duties()) | DUTIES), law=draw(maybe(LAWS)),
+    )  # fmt: skip
+
+
+@st.composite
+def plain_agreements(draw, ident="dsa-one", most=4, owner=OWNER, pool=FEW_FIELDS, classes=CLASSES):
+    """A valid agreement with nothing drawn that does not decide about disclosure."""
+    return Agreement(
+        dsa="1", id=ident, version=1, title="An agreement", starts=dt.date(2026, 1, 1), ends=dt.date(2027, 12, 31),
+        parties=(Party(id=owner, name="Owner", role="owner", key=thumbprint(owner)),),
+        clauses=draw(clause_lists(most, pool, classes)), community=draw(maybe(st.sampled_from(COMMUNITIES))),
+    )  # fmt: skip
+
+
+@st.composite
+def limit_lists(draw, most=3, pool=FEW_FIELDS, classes=CLASSES):
+    """Clauses of a charter."""
+    count = draw(st.integers(0, most))
+    return tuple(draw(limits(f"limit-{i}", pool=pool, classes=classes)) for i in range(count))
+
+
+@st.composite
+def charters(draw, owner=OWNER, ident="charter-one", pool=FEW_FIELDS, classes=CLASSES):
+    """An owner's charter."""
+    signer = Signer(id=owner, name="Owner", key=thumbprint(owner))
+    return Charter(
+        charter="1", id=ident, version=1, title=draw(LINES), owner=signer, clauses=draw(limit_lists(3, pool, classes))
+    )
+
+
+@st.composite
+def community_charters(draw, community=COMMUNITIES[0], pool=FEW_FIELDS, classes=CLASSES):
+    """A community's charter."""
+    steward = Signer(id="steward-org", name="Steward", key=thumbprint("steward-org"))
+    return CommunityCharter(
+        charter="1", id=f"terms-{community}", version=1, title=draw(LINES), community=community, steward=steward,
+        clauses=draw(limit_lists(2, pool, classes)),
+    )  # fmt: skip
+
+
+documents = st.one_of(agreements(), charters(), community_charters())
+
+
+@st.composite
+def live_agreements(draw, ident="dsa-one", owner=OWNER, most=4, pool=FEW_FIELDS, classes=CLASSES, active=False):
+    """An agreement with its state, mostly active and mostly accepted by all."""
+    document = draw(plain_agreements(ident, most, owner, pool, classes))
+    states = ["active"] if active else ["active", "active", "active", "active", "suspended", "revoked", "expired"]
+    accepted = draw(st.just(frozenset(ORGS)) | some(ORGS).map(frozenset))
+    digest = hashlib.sha256(canonical(document)).hexdigest()
+    return LiveAgreement(document, digest, accepted, draw(st.sampled_from(states)))
+
+
+@st.composite
+def owner_documents(draw, owner=OWNER, most=3, pool=FEW_FIELDS, classes=CLASSES):
+    """All documents that decide about one owner. Ids carry the owner so that several owners can stand side by side."""
+    number = draw(st.sampled_from([*range(1, most + 1), 0]))
+    live = tuple(draw(live_agreements(f"{owner}-dsa-{i}", owner, pool=pool, classes=classes)) for i in range(number))
+    charter = draw(maybe(charters(owner, f"{owner}-charter", pool, classes)))
+    communities = {c: draw(community_charters(c, pool, classes)) for c in draw(some(COMMUNITIES))}
+    return OwnerDocuments(owner, live, charter, communities)
+
+
+READERS = st.builds(
+    lambda org, roles, communities, purpose: Reader(org, tuple(sorted(roles)), tuple(sorted(communities)), purpose),
+    st.sampled_from(ORGS), some(ROLES, most=2), some(COMMUNITIES), st.sampled_from(PURPOSES),
+)  # fmt: skip
+LABELS = st.builds(
+    Label,
+    st.sampled_from([CLASS_WORDS[w] for w in CLASSES] + [EventClass.MATCH]),
+    st.sampled_from(list(Tlp)), st.sampled_from(list(Severity)), st.sampled_from([*SITES, "depot", ""]),
+)  # fmt: skip
+AGES = st.sampled_from([0, 0.5, 1, 23.99, 24, 30, 48, 99, 100, 5000])
+
+
+def dominating(docs: OwnerDocuments, **changes: object) -> OwnerDocuments:
+    """The same documents with some parts replaced."""
+    return msgspec.structs.replace(docs, **changes)
+
+
+def with_clauses(live: LiveAgreement, clauses: tuple[Clause, ...]) -> LiveAgreement:
+    """The same agreement with other clauses."""
+    return msgspec.structs.replace(live, document=msgspec.structs.replace(live.document, clauses=clauses))
