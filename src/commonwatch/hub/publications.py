@@ -1,0 +1,205 @@
+"""The publication table: what each audience was given, in its own SQLite file (`share/ports.py`, PublicationStore).
+
+Rules held here: a change is one transaction; every row an audience gets has its own microsecond, later than all before
+it (never earlier than the clock), so that a client that pages by time misses nothing; pages are read by index alone,
+whatever the size of the table; deleted content is overwritten (`secure_delete`). Query texts are put together from
+constants and `?` marks only, never from values.
+"""
+
+# ruff: noqa: S608
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from commonwatch.share.ports import EVER, Ask, Change, Entry, State, Version
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS audience(
+  name TEXT PRIMARY KEY, epoch INTEGER NOT NULL, watermark INTEGER NOT NULL, good_until INTEGER NOT NULL,
+  clock INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS entry(
+  audience TEXT NOT NULL, key TEXT NOT NULL, id TEXT NOT NULL, generation INTEGER NOT NULL, status TEXT NOT NULL,
+  record BLOB NOT NULL, created INTEGER NOT NULL, versioned INTEGER NOT NULL, changed INTEGER NOT NULL,
+  served INTEGER NOT NULL, PRIMARY KEY(audience, key)) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS entry_changed ON entry(audience, changed);
+CREATE INDEX IF NOT EXISTS entry_id ON entry(audience, id);
+CREATE TABLE IF NOT EXISTS version(
+  audience TEXT NOT NULL, added INTEGER NOT NULL, id TEXT NOT NULL, type TEXT NOT NULL, version INTEGER NOT NULL,
+  body BLOB NOT NULL, of TEXT NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL,
+  PRIMARY KEY(audience, added));
+CREATE UNIQUE INDEX IF NOT EXISTS version_id ON version(audience, id, version);
+CREATE INDEX IF NOT EXISTS version_of ON version(audience, of);
+CREATE INDEX IF NOT EXISTS version_last ON version(audience, added) WHERE last;
+CREATE INDEX IF NOT EXISTS version_type ON version(audience, type, added) WHERE last;
+"""
+_ENTRY = "key, id, generation, status, record, created, versioned, changed, served"
+_VERSION = "id, type, version, body, of, added"
+_MANY = 500
+
+
+class PublicationTable:
+    """Publications in one SQLite file; reads go on while a change is written."""
+
+    def __init__(self, path: Path) -> None:
+        self._writer, self._reader = _connect(path), _connect(path)
+        self._writing, self._reading = threading.Lock(), threading.Lock()
+        with self._writing:
+            self._writer.executescript(_SCHEMA)
+
+    def close(self) -> None:
+        """Let go of the file."""
+        with self._writing, self._reading:
+            self._writer.close()
+            self._reader.close()
+
+    def state(self, audience: str) -> State | None:
+        """Up to where this audience's publications are right."""
+        rows = self._read("SELECT epoch, watermark, good_until FROM audience WHERE name = ?", (audience,))
+        return State(*rows[0]) if rows else None
+
+    def entries(self, audience: str, keys: Iterable[str] | None) -> Mapping[str, Entry]:
+        """Entries by key: all of the audience, or those named."""
+        if keys is None:
+            rows = self._read(f"SELECT {_ENTRY} FROM entry WHERE audience = ?", (audience,))
+        else:
+            rows = [
+                row
+                for some in _batches(keys)
+                for row in self._read(
+                    f"SELECT {_ENTRY} FROM entry WHERE audience = ? AND key IN ({_marks(some)})", (audience, *some)
+                )
+            ]
+        return {entry.key: entry for entry in map(_entry, rows)}
+
+    def changed(self, audience: str, after: int, limit: int) -> Sequence[Entry]:
+        """Entries that changed after a cursor, oldest change first."""
+        order = f"SELECT {_ENTRY} FROM entry WHERE audience = ? AND changed > ? ORDER BY changed LIMIT ?"
+        return [_entry(row) for row in self._read(order, (audience, after, limit))]
+
+    def newest(self, audience: str, limit: int) -> Sequence[Entry]:
+        """Entries shown now, newest change first."""
+        order = f"SELECT {_ENTRY} FROM entry WHERE audience = ? AND status = 'shown' ORDER BY changed DESC LIMIT ?"
+        return [_entry(row) for row in self._read(order, (audience, limit))]
+
+    def page(self, audience: str, ask: Ask) -> Sequence[Version]:
+        """Versions of this audience that answer the question, by date added."""
+        where, values = ["audience = ?", "added > ?"], [audience, min(ask.after, EVER)]
+        for column, wanted in (("id", ask.ids), ("type", ask.types)):
+            if wanted:
+                where.append(f"{column} IN ({_marks(wanted)})")
+                values += wanted
+        which, instants = _which(ask.versions)
+        where.append(which)
+        query = f"SELECT {_VERSION} FROM version WHERE {' AND '.join(where)} ORDER BY added LIMIT ?"
+        rows = self._read(query, (*values, *instants, ask.limit))
+        return [Version(id=r[0], type=r[1], version=r[2], body=r[3], of=r[4], added=r[5]) for r in rows]
+
+    def holds(self, audience: str, object_id: str) -> bool:
+        """Whether any version of the object is in this audience's table."""
+        return bool(self._read("SELECT 1 FROM version WHERE audience = ? AND id = ? LIMIT 1", (audience, object_id)))
+
+    def served(self, audience: str, ids: Iterable[str]) -> None:
+        """Remember that the audience was handed these indicators."""
+        for some in _batches(ids):
+            where = f"audience = ? AND id IN ({_marks(some)}) AND served = 0"
+            if self._read(f"SELECT 1 FROM entry WHERE {where} LIMIT 1", (audience, *some)):
+                with self._change() as write:
+                    write.execute(f"UPDATE entry SET served = 1 WHERE {where}", (audience, *some))
+
+    def apply(self, audience: str, change: Change, now: int) -> None:
+        """Carry out one refresh in one transaction."""
+        with self._change() as write:
+            found = write.execute("SELECT clock FROM audience WHERE name = ?", (audience,)).fetchone()
+            clock = max(now, found[0] + 1 if found else 0)
+            for some in _batches(change.gone):
+                write.execute(f"DELETE FROM version WHERE audience = ? AND of IN ({_marks(some)})", (audience, *some))
+            for some in _batches(change.dropped):
+                write.execute(f"DELETE FROM entry WHERE audience = ? AND key IN ({_marks(some)})", (audience, *some))
+            clock = _put_versions(write, audience, change.versions, clock)
+            clock = _put_entries(write, audience, change.entries, clock)
+            if change.fresh:
+                write.execute("DELETE FROM version WHERE audience = ? AND NOT last", (audience,))
+                write.execute("UPDATE version SET first = 1 WHERE audience = ? AND NOT first", (audience,))
+            state = change.state
+            write.execute(
+                "INSERT OR REPLACE INTO audience VALUES (?, ?, ?, ?, ?)",
+                (audience, state.epoch, state.watermark, min(state.good_until, EVER), clock),
+            )
+
+    def _read(self, query: str, values: Sequence[Any]) -> list[Any]:
+        with self._reading:
+            return self._reader.execute(query, values).fetchall()
+
+    @contextmanager
+    def _change(self) -> Iterator[sqlite3.Connection]:
+        with self._writing:
+            self._writer.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._writer
+            except BaseException:
+                self._writer.execute("ROLLBACK")
+                raise
+            self._writer.execute("COMMIT")
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None, timeout=30)
+    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "secure_delete=ON"):
+        connection.execute(f"PRAGMA {pragma}")
+    return connection
+
+
+def _put_versions(write: sqlite3.Connection, audience: str, versions: Sequence[Version], clock: int) -> int:
+    """Add versions, each with its own microsecond; returns the next free one."""
+    rows = []
+    for number, version in enumerate(versions):
+        earlier = write.execute(
+            "UPDATE version SET last = 0 WHERE audience = ? AND id = ? AND last", (audience, version.id)
+        ).rowcount
+        place = (audience, clock + number, version.id, version.type, version.version, version.body, version.of)
+        rows.append((*place, int(not earlier), 1))
+    write.executemany("INSERT INTO version VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
+    return clock + len(rows)
+
+
+def _put_entries(write: sqlite3.Connection, audience: str, entries: Sequence[Entry], clock: int) -> int:
+    rows = [
+        (audience, e.key, e.id, e.generation, e.status, e.record, e.created, e.versioned, clock + number, int(e.served))
+        for number, e in enumerate(entries)
+    ]
+    write.executemany("INSERT OR REPLACE INTO entry VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
+    return clock + len(rows)
+
+
+def _which(versions: Sequence[str | int]) -> tuple[str, list[int]]:
+    """The condition for last, first, all or named instants (any of them)."""
+    if "all" in versions:
+        return "1", []
+    parts = [word for word in ("last", "first") if word in versions]
+    instants = [v for v in versions if isinstance(v, int)]
+    if instants:
+        parts.append(f"version / 1000 IN ({_marks(instants)})")
+    return f"({' OR '.join(parts) or '0'})", [instant // 1_000 for instant in instants]
+
+
+def _entry(row: Sequence[Any]) -> Entry:
+    return Entry(
+        key=row[0], id=row[1], generation=row[2], status=row[3], record=row[4], created=row[5], versioned=row[6],
+        changed=row[7], served=bool(row[8]),
+    )  # fmt: skip
+
+
+def _marks(values: Sequence[Any]) -> str:
+    return ", ".join("?" * len(values))
+
+
+def _batches(values: Iterable[str]) -> Iterator[list[str]]:
+    items = list(values)
+    for start in range(0, len(items), _MANY):
+        yield items[start : start + _MANY]

@@ -1,0 +1,156 @@
+"""Publications: what each reader was given, brought up to date before anything is served.
+
+Rules held here:
+- an audience is an organisation with its purpose; each has its own table, dates and versions;
+- before every answer the policy epoch, the store's watermark and `good_until` are compared: if the view may have
+  changed, the publications are recomputed from governed observables first (the next read obeys);
+- if the policy cannot be known nothing is served (`Unavailable` passes through);
+- what was handed over is remembered, because only that needs a `revoked` version later.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import msgspec
+
+from commonwatch.agreements.reader import Reader
+from commonwatch.share.allow import AllowList
+from commonwatch.share.change import Desk, Draft, Duties, statics
+from commonwatch.share.indicators import Indicator, indicators_from
+from commonwatch.share.ports import Ask, Change, PublicationStore, Source, Standing, State, Version
+from commonwatch.share.stix import stamp
+
+_records = msgspec.json.Decoder(Indicator)
+
+
+class News(NamedTuple):
+    """What changed for an audience after a cursor: indicators shown, ids withdrawn, and the cursor to ask from next."""
+
+    shown: list[Indicator]
+    withdrawn: list[str]
+    cursor: int
+
+
+class Publications:
+    """The publications of one hub, for all its readers."""
+
+    def __init__(
+        self,
+        store: PublicationStore,
+        source: Source,
+        publisher: str,
+        *,
+        allow: Callable[[], AllowList] = AllowList,
+        duties: Duties | None = None,
+        clock: Callable[[], int] | None = None,
+    ) -> None:
+        self.publisher = publisher
+        self._store, self._source, self._allow, self._duties = store, source, allow, duties
+        self._clock = clock or (lambda: time.time_ns() // 1_000)
+        self._guard = threading.Lock()
+        self._locks: dict[str, threading.RLock] = {}
+
+    def refresh(self, reader: Reader) -> None:
+        """Make the publications of this reader obey the policy and the store as they stand now."""
+        audience = audience_of(reader)
+        with self._lock(audience):
+            standing, state, now = self._source.standing(reader), self._store.state(audience), self._clock()
+            full = state is None or state.epoch != standing.epoch or now >= state.good_until
+            if full or state is None:
+                change = self._recompute(reader, standing, state, now)
+            elif state.watermark != standing.watermark:
+                change = self._continue(reader, standing, state, now)
+            else:
+                return
+            self._store.apply(audience, change, now)
+
+    def page(self, reader: Reader, ask: Ask) -> Sequence[Version]:
+        """A page of this reader's objects, after a refresh; they count as handed over."""
+        audience = audience_of(reader)
+        with self._lock(audience):
+            self.refresh(reader)
+            found = self._store.page(audience, ask)
+            self._store.served(audience, {version.of for version in found if version.of})
+        return found
+
+    def more(self, reader: Reader, ask: Ask, after: int) -> bool:
+        """Whether the question has further answers after a row (nothing is handed over by asking)."""
+        return bool(self._store.page(audience_of(reader), ask._replace(after=after, limit=1)))
+
+    def holds(self, reader: Reader, object_id: str) -> bool:
+        """Whether this reader has the object; unknown and unreadable are the same."""
+        self.refresh(reader)
+        return self._store.holds(audience_of(reader), object_id)
+
+    def news(self, reader: Reader, after: int, limit: int = 500) -> News:
+        """What changed after a cursor (0 for everything), oldest first; shown indicators count as handed over."""
+        audience = audience_of(reader)
+        with self._lock(audience):
+            entries = self._store.changed(audience, after, limit)
+            shown = [_records.decode(e.record) for e in entries if e.status == "shown"]
+            self._store.served(audience, {item.id for item in shown})
+        withdrawn = [e.id for e in entries if e.status != "shown" and e.served]
+        return News(shown, withdrawn, entries[-1].changed if entries else after)
+
+    def indicators(self, reader: Reader, limit: int = 200) -> list[dict[str, Any]]:
+        """The newest indicators of this reader, for lists on screen."""
+        audience = audience_of(reader)
+        with self._lock(audience):
+            self.refresh(reader)
+            items = [_records.decode(e.record) for e in self._store.newest(audience, limit)]
+            self._store.served(audience, {item.id for item in items})
+        return [_listed(item) for item in items]
+
+    def _recompute(self, reader: Reader, standing: Standing, state: State | None, now: int) -> Change:
+        draft = Draft(Desk(audience_of(reader), self.publisher, now, self._duties))
+        fresh = indicators_from(self._source.observables(reader, None), self._allow(), now)
+        known = self._store.entries(draft.desk.audience, None)
+        for key, old in known.items():
+            if key not in fresh:
+                draft.hide(old)
+        for key, new in fresh.items():
+            draft.show(new, known.get(key), touched=False)
+        if state is None:
+            draft.versions[:0] = statics(self.publisher)
+        moved = state is not None and state.epoch != standing.epoch
+        return draft.finish(State(standing.epoch, standing.watermark, standing.good_until), fresh=moved)
+
+    def _continue(self, reader: Reader, standing: Standing, state: State, now: int) -> Change:
+        draft = Draft(Desk(audience_of(reader), self.publisher, now, self._duties))
+        fresh = indicators_from(self._source.observables(reader, state.watermark), self._allow(), now)
+        known = self._store.entries(draft.desk.audience, fresh)
+        for key, new in fresh.items():
+            draft.show(new, known.get(key), touched=True)
+        return draft.finish(State(state.epoch, standing.watermark, state.good_until), fresh=False)
+
+    def _lock(self, audience: str) -> threading.RLock:
+        with self._guard:
+            return self._locks.setdefault(audience, threading.RLock())
+
+
+def audience_of(reader: Reader) -> str:
+    """The name of a reader's publications; a slug holds no blank, so no two readers share one."""
+    return f"{reader.org} {reader.purpose}"
+
+
+def _listed(item: Indicator) -> dict[str, Any]:
+    return {
+        "id": item.id,
+        "kind": item.kind,
+        "value": item.value,
+        "pattern": item.pattern,
+        "valid_from": stamp(item.valid_from),
+        "valid_until": stamp(item.valid_until),
+        "confidence": item.confidence,
+        "sources": item.sources,
+        "first_seen": None if item.first_seen is None else stamp(item.first_seen),
+        "last_seen": None if item.last_seen is None else stamp(item.last_seen),
+        "sightings": item.sightings,
+        "severity": item.severity,
+        "malware": item.malware,
+        "clauses": [str(clause) for clause in item.clauses],
+    }
