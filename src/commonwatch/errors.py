@@ -7,6 +7,7 @@
     ├── NotPermitted         who asks is known and may not do this
     ├── NotFound             absent, or not visible to who asks (the two are never told apart)
     ├── Conflict             the thing has moved on: stale version, already done
+    ├── Gone                 it was here and is no longer; `current` names what took its place
     ├── Overloaded           too much at once; try again after `retry_after` seconds
     └── Unavailable          a part that must answer does not; everything that needs it is closed, never open
 
@@ -80,6 +81,17 @@ class Conflict(CommonwatchError):
 
     code = "conflict"
     status = 409
+
+
+class Gone(CommonwatchError):
+    """It was here for who asks and is no longer. `current` is the id of what took its place."""
+
+    code = "gone"
+    status = 410
+
+    def __init__(self, what: str, *, current: str | None = None, where: str = "", todo: str = "") -> None:
+        super().__init__(what, where=where, todo=todo)
+        self.current = current
 
 
 class Overloaded(CommonwatchError):

@@ -17,16 +17,18 @@ Scalar = str | int | float | bool
 
 
 class Interval(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"start": "from", "end": "to"}):
-    """[start, end), RFC 3339 instants."""
+    """Either [start, end), RFC 3339 instants (`from`, `to`), or `last`, back from the watermark: `7d`, `24h`, `30m`.
 
-    start: str
-    end: str
+    One Struct, because msgspec cannot tell two untagged ones apart.
+    """
 
+    start: str = ""
+    end: str = ""
+    last: str = ""
 
-class Last(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A span counted back from the watermark, such as `7d`, `24h`, `30m`."""
-
-    last: str
+    def __post_init__(self) -> None:
+        if bool(self.last) == bool(self.start or self.end) or bool(self.start) != bool(self.end):
+            raise ValueError("either from and to, or last")
 
 
 class Constraint(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"within": "in", "outside": "not"}):
@@ -48,7 +50,7 @@ class Filter(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     v: Literal[1] = 1
     basis: Literal["exact", "thresholded", "private"] = "exact"
     measure: str = "events"
-    time: Interval | Last | None = None
+    time: Interval | None = None
     base: Interval | Literal["prev4w", "rest"] | None = None
     dims: dict[str, Constraint] = {}
     area: Area | None = None

@@ -6,13 +6,16 @@ on. No port returns an event: events come from `govern` alone.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+import threading
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 import msgspec
 
 from commonwatch.agreements.reader import Purpose, Reader
 from commonwatch.govern.policy import OrgInfo
+from commonwatch.govern.query import Answer, Query
 
 
 class Principal(msgspec.Struct, frozen=True):
@@ -148,3 +151,41 @@ class Intelligence(Protocol):
 
     def indicators(self, reader: Reader, limit: int) -> Sequence[dict[str, Any]]: ...
     def alerts(self, reader: Reader, limit: int) -> Sequence[dict[str, Any]]: ...
+
+
+class Opened(Protocol):
+    """A release: its id, which is also its ETag, and the Arrow IPC stream."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def body(self) -> bytes: ...
+
+
+class Governed(Protocol):
+    """The enforcement point. The only port from which anything of an event comes.
+
+    `cancel` is set when whoever asked is gone: the engine's work for them should stop. `release` raises `Gone` for an
+    id of the reader's own class that was replaced, `NotFound` for every other id.
+    """
+
+    def describe(self, reader: Reader) -> Any: ...
+    def ask(self, reader: Reader, query: Query, *, cancel: threading.Event | None = None) -> Answer: ...
+    def releases(self, reader: Reader) -> Sequence[Any]: ...
+    def release(self, reader: Reader, release: str, *, cancel: threading.Event | None = None) -> Opened: ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ports:
+    """Everything the room is given. `epoch` is the policy epoch now; raises `Unavailable` like the policy itself."""
+
+    govern: Governed
+    accounts: Accounts
+    agreements: Agreements
+    gateways: Gateways
+    notices: Notices
+    audit: Audit
+    intelligence: Intelligence
+    epoch: Callable[[], int]
+    #: Microseconds since 1970 UTC by the hub's clock, for `CW-Hub-Time`.
+    now: Callable[[], int]

@@ -1,0 +1,163 @@
+"""Bodies of requests and answers, as typed Structs: the one source of the OpenAPI document and of strict decoding.
+
+Unknown fields of a request are refused with a path. Answers are built from the ports' structs by `msgspec.convert`, so
+a port cannot add a field to an answer by accident.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import msgspec
+
+from commonwatch.agreements.reader import Purpose, Reader
+from commonwatch.govern.policy import OrgInfo
+from commonwatch.govern.query import Hidden
+
+_Short = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
+_Secret = Annotated[str, msgspec.Meta(min_length=1, max_length=1024)]
+Plain = dict[str, Any]
+
+
+class OpenSession(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Either a setup link (and perhaps a new passphrase) or a person and their passphrase."""
+
+    link: _Secret | None = None
+    person: _Short | None = None
+    passphrase: _Secret | None = None
+
+
+class SwitchPurpose(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Act for this purpose from now on."""
+
+    purpose: Purpose
+
+
+class Revoke(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Why an agreement is revoked. Both parties read it."""
+
+    reason: Annotated[str, msgspec.Meta(max_length=1000)] = ""
+
+
+class NewToken(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """An API token that narrows what its person may do."""
+
+    name: _Short
+    purpose: Purpose
+    scopes: Annotated[tuple[_Short, ...], msgspec.Meta(min_length=1, max_length=20)]
+    days: Annotated[int, msgspec.Meta(ge=1, le=3660)] = 90
+
+
+class Who(msgspec.Struct, frozen=True):
+    """A person (or token) by id and name."""
+
+    id: str
+    name: str
+
+
+class SessionView(msgspec.Struct, frozen=True, kw_only=True):
+    """Who acts, for which organisation and purpose."""
+
+    person: Who
+    org: OrgInfo
+    purpose: Purpose
+    purposes: tuple[Purpose, ...]
+    epoch: int
+    admin: bool
+    operator: bool = False
+    kind: str = "person"
+
+
+class ClauseView(msgspec.Struct, frozen=True):
+    """One clause in the words people signed."""
+
+    id: str
+    text: str
+
+
+class BindingView(msgspec.Struct, frozen=True, kw_only=True):
+    """One agreement (or charter) that binds this view."""
+
+    id: str
+    version: int
+    owner: str | None
+    owner_name: str | None
+    title: str
+    state: str
+    clauses: list[ClauseView] = []
+
+
+class FieldView(msgspec.Struct, frozen=True, kw_only=True):
+    """The best this reader can get of one clause field, or why nothing."""
+
+    field: str
+    label: str
+    granted: str | None = None
+    uniform: bool = True
+    withheld: Hidden | None = None
+
+
+class View(msgspec.Struct, frozen=True, kw_only=True):
+    """As whom one looks, and bound by what."""
+
+    reader: Reader
+    epoch: int
+    watermark: str
+    agreements: list[BindingView]
+    fields: list[FieldView]
+
+
+class ReleaseView(msgspec.Struct, frozen=True, kw_only=True):
+    """A release this reader may open."""
+
+    id: str
+    kind: str
+    window: Plain
+    bin: str | None
+    cells: int
+    bytes: int
+    dims: list[Any]
+    measures: list[Any]
+    good_until: str | int | None
+
+
+class Releases(msgspec.Struct, frozen=True):
+    """Every release this reader may open."""
+
+    releases: list[ReleaseView]
+
+
+class AgreementView(msgspec.Struct, frozen=True, kw_only=True):
+    """An agreement as a party sees it; document, envelope and statements only where one is asked for."""
+
+    id: str
+    version: int
+    title: str
+    state: str
+    owner: str
+    parties: tuple[dict[str, str], ...]
+    starts: str
+    ends: str
+    may_revoke: bool
+    text: str
+    document: Any = msgspec.UNSET
+    envelope: Any = msgspec.UNSET
+    statements: Any = msgspec.UNSET
+
+
+class TokenMade(msgspec.Struct, frozen=True, kw_only=True):
+    """A new token; the secret is shown this once."""
+
+    id: str
+    name: str
+    purpose: Purpose
+    scopes: tuple[str, ...]
+    created: int
+    expires: int
+    secret: str
+
+
+class Health(msgspec.Struct, frozen=True):
+    """`ok` while the policy answers."""
+
+    status: str

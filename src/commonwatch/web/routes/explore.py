@@ -1,0 +1,102 @@
+"""What a reader may see: bound by what, releases, typed questions. Everything comes from `govern`, nothing is kept.
+
+Rules held here (`explore.md` 3): a release's ETag is its id, and the id is computed anew for the caller before even a
+304 is said; answers vary by credential; a packed body is kept by release id only, after `govern` handed out that id.
+"""
+
+from __future__ import annotations
+
+import gzip
+import threading
+from collections import OrderedDict
+from typing import Any
+
+import msgspec
+from litestar import Request, Response, Router, get, post
+
+from commonwatch.govern.query import Answer, Query
+from commonwatch.web.auth import user
+from commonwatch.web.messages import Releases, ReleaseView, View
+from commonwatch.web.ports import Opened
+from commonwatch.web.rooms import room
+
+Req = Request[Any, Any, Any]
+ARROW = "application/vnd.apache.arrow.stream"
+PACK_ABOVE = 1_400
+
+
+class Packed:
+    """Gzipped releases by id, at most `most` bytes of them; the longest unused go first."""
+
+    def __init__(self, most: int = 64 << 20) -> None:
+        self._most, self._held = most, 0
+        self._bodies: OrderedDict[str, bytes] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def body(self, opened: Opened) -> bytes:
+        """The release's body, gzipped; always the same bytes for the same release."""
+        with self._lock:
+            if (found := self._bodies.get(opened.id)) is not None:
+                self._bodies.move_to_end(opened.id)
+                return found
+        packed = gzip.compress(opened.body, 6, mtime=0)
+        with self._lock:
+            if opened.id not in self._bodies and len(packed) <= self._most:
+                self._bodies[opened.id] = packed
+                self._held += len(packed)
+            while self._held > self._most:
+                self._held -= len(self._bodies.popitem(last=False)[1])
+        return packed
+
+
+PACKED = "packed"
+
+
+@get("/view")
+async def view(request: Req) -> View:
+    """As whom I look, for which purpose, bound by which agreements, and what they grant me."""
+    here, reader = room(request), user(request).reader
+    described = await here.workers.ask(request, reader.org, lambda _: here.ports.govern.describe(reader))
+    return msgspec.convert(described, View, from_attributes=True)
+
+
+@get("/releases")
+async def list_releases(request: Req) -> Releases:
+    """The releases I may open."""
+    here, reader = room(request), user(request).reader
+    found = await here.workers.ask(request, reader.org, lambda _: here.ports.govern.releases(reader))
+    return Releases(msgspec.convert(found, list[ReleaseView], from_attributes=True))
+
+
+@get("/releases/{release:str}", media_type=ARROW)
+async def open_release(request: Req, release: str) -> Response[bytes]:
+    """One release: an Arrow IPC stream with its contract in the schema metadata key `commonwatch`."""
+    here, reader, packed = room(request), user(request).reader, request.app.state[PACKED]
+    wants = "gzip" in request.headers.get("accept-encoding", "")
+
+    def opened(cancel: threading.Event) -> tuple[str, bytes, bool]:
+        found = here.ports.govern.release(reader, release, cancel=cancel)
+        pack = wants and len(found.body) > PACK_ABOVE
+        return found.id, packed.body(found) if pack else found.body, pack
+
+    name, body, pack = await here.workers.ask(request, reader.org, opened)
+    headers = {
+        "ETag": f'"{name}"', "Cache-Control": "private, no-cache", "Vary": "Authorization, Cookie, Accept-Encoding",
+    }  # fmt: skip
+    if f'"{name}"' in request.headers.get("if-none-match", ""):
+        return Response(b"", status_code=304, headers=headers, media_type=ARROW)
+    if pack:
+        headers["Content-Encoding"] = "gzip"
+    return Response(body, headers=headers, media_type=ARROW)
+
+
+@post("/query", status_code=200, opt={"scope": "read"})
+async def ask(request: Req, data: Query) -> Answer:
+    """One typed question: rows, top, distinct, histogram or cube. Ends when the client goes."""
+    here, reader = room(request), user(request).reader
+    return await here.workers.ask(
+        request, reader.org, lambda cancel: here.ports.govern.ask(reader, data, cancel=cancel)
+    )
+
+
+ROUTER = Router("/api", route_handlers=[view, list_releases, open_release, ask], tags=["explore"])

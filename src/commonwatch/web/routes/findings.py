@@ -1,0 +1,34 @@
+"""Indicators and alerts as published to this reader."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from litestar import Request, Router, get
+from litestar.params import Parameter
+
+from commonwatch.web.auth import user
+from commonwatch.web.messages import Plain
+from commonwatch.web.rooms import room
+
+Req = Request[Any, Any, Any]
+Limit = Annotated[int, Parameter(ge=1, le=10_000, description="at most so many, newest first")]
+
+
+@get("/indicators")
+async def indicators(request: Req, limit: Limit = 200) -> list[Plain]:
+    """Indicators published to my organisation for this purpose."""
+    here, reader = room(request), user(request).reader
+    found = await here.workers.ask(request, reader.org, lambda _: here.ports.intelligence.indicators(reader, limit))
+    return list(found)
+
+
+@get("/alerts")
+async def alerts(request: Req, limit: Limit = 200) -> list[Plain]:
+    """Alerts published to my organisation for this purpose."""
+    here, reader = room(request), user(request).reader
+    found = await here.workers.ask(request, reader.org, lambda _: here.ports.intelligence.alerts(reader, limit))
+    return list(found)
+
+
+ROUTER = Router("/api", route_handlers=[indicators, alerts], tags=["findings"], opt={"scope": "indicators"})
