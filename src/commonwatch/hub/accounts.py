@@ -34,12 +34,13 @@ LOGIN_TODO = "open your setup link, or log in with your passphrase"
 
 
 class Accounts:
-    """The port. Thread-safe; one transaction a call, none for a request with a session used within the last minute."""
+    """The port. Thread-safe. `generation` rises whenever a session or token was changed or ended here."""
 
     def __init__(self, database: Database, clock: Clock, settings: Settings, throttle: Throttle | None = None) -> None:
         self.database, self.clock = database, clock
         self.idle, self.longest = settings.session_idle_minutes * MINUTE, settings.session_days * DAY
         self.throttle = throttle or Throttle()
+        self.generation = 0
 
     def open_with_link(self, link: str, passphrase: str | None) -> SessionInfo:
         """Spend one use of a setup link; sets the passphrase when one is given."""
@@ -99,7 +100,9 @@ class Accounts:
                 )
             row.purpose = purpose
             record(session, self.clock.now(), person.id, "purpose-switched", org=person.org, purpose=purpose)
-            return self._of_session(session, row)
+            principal = self._of_session(session, row)
+        self.generation += 1
+        return principal
 
     def close(self, secret: str) -> None:
         """Log out; what the session holds open ends."""
@@ -109,6 +112,7 @@ class Accounts:
                 session.delete(row)
                 org = self._active(session, row.person).org
                 record(session, self.clock.now(), row.person, "logout", org=org)
+        self.generation += 1
 
     def purposes(self, principal: Principal) -> tuple[Purpose, ...]:
         """What this principal may switch to: a token and a gateway only to what they are."""
@@ -184,6 +188,7 @@ class Accounts:
                 raise NotFound("no such token", todo="look at your list of tokens")
             session.delete(row)
             record(session, self.clock.now(), principal.id, "token-dropped", org=principal.reader.org, token=token)
+        self.generation += 1
 
     def people(self, principal: Principal) -> Sequence[PersonInfo]:
         """The people of the principal's organisation."""

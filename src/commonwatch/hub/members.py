@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
@@ -22,8 +23,9 @@ from commonwatch.hub.meta.clock import MICROS, Clock
 from commonwatch.hub.meta.credentials import hashed, random_secret
 from commonwatch.hub.meta.database import Database
 from commonwatch.hub.meta.keys import KeyFile
-from commonwatch.hub.meta.models import Community, Link, Login, Membership, Organisation, Person, Token
+from commonwatch.hub.meta.models import Community, Link, Login, Membership, Organisation, OrgKey, Person, Token
 from commonwatch.hub.meta.outbox import record
+from commonwatch.wire.enrolment import raw_key, thumbprint
 
 SLUG = re.compile(r"[a-z0-9][a-z0-9-]{1,62}\Z")
 SIZES = ("", "micro", "small", "medium", "large")
@@ -140,7 +142,37 @@ class Members:
             row.active, row.passphrase = False, None
             for table in (Login, Token, Link):
                 session.execute(delete(table).where(table.person == person))
-            record(session, self.clock.now(), by, "person-dropped", person=person, org=row.org)
+            self._changed(session, by, "person-dropped", person=person, org=row.org)
+
+    def hold_key(self, org: str, *, by: str = "operator") -> str:
+        """Make (or find) a signing key of the organisation that the hub holds as a convenience; its thumbprint."""
+        seed = self.keys.ensure("signing", org)
+        public = Ed25519PrivateKey.from_private_bytes(seed).public_key()
+        return self.add_key(org, public, held=True, by=by)
+
+    def add_key(self, org: str, public: Ed25519PublicKey, *, held: bool = False, by: str = "operator") -> str:
+        """Register a public signing key of an organisation; its thumbprint. Twice changes nothing."""
+        name, now = thumbprint(public), self.clock.now()
+        with self.database.write() as session:
+            need_org(session, org)
+            if (row := session.get(OrgKey, name)) is not None:
+                if row.org != org:
+                    raise Conflict("this key belongs to another organisation", where="key", todo="make a new one")
+                return name
+            session.add(
+                OrgKey(thumbprint=name, org=org, public=raw_key(public).hex(), held=held, added=now, ended=None)
+            )
+            self._changed(session, by, "key-added", org=org, key=name, held=held)
+        return name
+
+    def key_of(self, org: str) -> OrgKey:
+        """The organisation's newest signing key in force. Raises NotFound."""
+        with self.database.read() as session:
+            query = select(OrgKey).where(OrgKey.org == org, OrgKey.ended.is_(None)).order_by(OrgKey.added.desc())
+            if (row := session.scalar(query.limit(1))) is None:
+                todo = "hold one here with: commonwatch hub org key ORG, or register the public half of its own"
+                raise NotFound(f"organisation {org} has no signing key", todo=todo)
+            return row
 
     def make_link(self, person: str, *, uses: int = 1, hours: float = 72, by: str = "operator") -> str:
         """The secret of a new setup link. It stands nowhere in clear."""

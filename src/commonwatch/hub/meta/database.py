@@ -25,7 +25,7 @@ PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=10000", "foreig
 
 
 class Database:
-    """Both ways in. Thread-safe; one for a process and URL."""
+    """Both ways in. Thread-safe. `writes` counts this process's transactions: who caches looks at it."""
 
     def __init__(self, url: str) -> None:
         parsed = make_url(url)
@@ -37,6 +37,7 @@ class Database:
         else:
             self.writer = sqlite_engine(url, "BEGIN IMMEDIATE")
             self.reader = sqlite_engine(url, "BEGIN")
+        self.writes = 0
         self._inode: int | None = None
 
     @contextmanager
@@ -50,6 +51,7 @@ class Database:
         """A transaction: committed when the block ends, undone when it raises. Raises Unavailable or Conflict."""
         with answering(), Session(self.writer, expire_on_commit=False) as session, session.begin():
             yield session
+        self.writes += 1
 
     def watch_file(self) -> None:
         """Refuse when the SQLite file is gone or was replaced under us: open handles would go on with a dead file."""

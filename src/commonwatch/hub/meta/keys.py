@@ -107,6 +107,14 @@ class KeyFile:
                     connection.execute(insert(Wrapped).values(values))
             return self._known.setdefault((kind, name), unwrap(self._kek(), kind, name, found) if found else fresh)
 
+    def put(self, kind: Kind, name: str, key: bytes) -> None:
+        """Keep this key, in place of whatever was kept."""
+        with self._lock, answering(), self.engine.begin() as connection:
+            connection.execute(delete(Wrapped).where(Wrapped.kind == kind, Wrapped.name == name))
+            values = {"kind": kind, "name": name, "key": wrap(self._kek(), kind, name, key)}
+            connection.execute(insert(Wrapped).values(values))
+            self._known[(kind, name)] = key
+
     def destroy(self, name: str) -> None:
         """Destroy every key of one owner, in this file and in every old copy of it."""
         with self._lock:

@@ -192,13 +192,17 @@ class Epoch(Table):
 
 
 class SnapshotNumber(Table):
-    """The last snapshot number given to an owner, and the digest the next one names as its previous."""
+    """The last snapshot number given to an owner, and the digest the next one names as its previous.
+
+    `seen` is the highest number any of its gateways has held: above `number`, the hub is behind its own past.
+    """
 
     __tablename__ = "snapshot"
     org: Mapped[str] = mapped_column(ForeignKey("organisation.id"), primary_key=True)
     number: Mapped[int]
     digest: Mapped[str]
     issued: Mapped[int]
+    seen: Mapped[int] = mapped_column(default=0)
 
 
 class Outbox(Table):
