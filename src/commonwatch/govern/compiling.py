@@ -150,10 +150,17 @@ class _Owner:
         key = (id(found), held)
         if key not in self._done:
             levels = held_levels(held)  # type: ignore[arg-type]
-            self._done[key] = found, [
-                Aged(_micros(p.from_hours), None if p.until_hours is None else _micros(p.until_hours), self._decide(p, levels))
-                for p in found
-            ]
+            self._done[key] = (
+                found,
+                [
+                    Aged(
+                        _micros(p.from_hours),
+                        None if p.until_hours is None else _micros(p.until_hours),
+                        self._decide(p, levels),
+                    )
+                    for p in found
+                ],
+            )
         return self._done[key][1]
 
     def _own_events(self, held: tuple[tuple[str, str], ...]) -> list[Aged]:

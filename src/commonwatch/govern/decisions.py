@@ -15,7 +15,7 @@ import msgspec
 from commonwatch.agreements.lattice import TRUE, WITHHELD, Point, meet, parse_point, top_of
 from commonwatch.agreements.reader import ClauseRef, Withheld
 from commonwatch.events.fields import FIELDS, FieldName, family_of
-from commonwatch.events.rungs import EARLY_ANCHOR, HOUR, MINUTE, STEPS
+from commonwatch.events.rungs import EARLY_ANCHOR, MINUTE, STEPS
 from commonwatch.govern.shown import FIELD_NO, NOTHING, Levels
 
 FOREVER = 1 << 62
@@ -80,7 +80,9 @@ def own_decision(owner: str, held: Levels) -> Decision:
 
 def lowered(decision: Decision, held: Levels, *, keyless: bool) -> Decision:
     """A decision met with what is held; without the owner's key no token can be made."""
-    levels = tuple(_without_key(meet(a, b)) if keyless else meet(a, b) for a, b in zip(decision.levels, held, strict=True))
+    levels = tuple(
+        _without_key(meet(a, b)) if keyless else meet(a, b) for a, b in zip(decision.levels, held, strict=True)
+    )
     if levels == decision.levels:
         return decision
     lost = {f: Withheld("not-held") for f, no in FIELD_NO.items() if levels[no] == WITHHELD != decision.levels[no]}

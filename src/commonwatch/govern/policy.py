@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 import msgspec
-from commonwatch.agreements.effective import OwnerDocuments
 
+from commonwatch.agreements.effective import OwnerDocuments
 from commonwatch.agreements.reader import Reader
 
 

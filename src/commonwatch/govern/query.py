@@ -68,7 +68,7 @@ class Order(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Rows(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="kind", tag="rows", kw_only=True):
     """A page of events. `limit` <= 200; `after` is the paging token of the page before."""
 
-    filter: Filter = Filter()
+    filter: Filter = msgspec.field(default_factory=Filter)
     columns: tuple[str, ...] = ()
     order: Order = Order()
     limit: int = 50
@@ -79,7 +79,7 @@ class Top(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="ki
     """The k most frequent shown values of a dimension, and an exact `other`. `limit` <= 100."""
 
     by: str
-    filter: Filter = Filter()
+    filter: Filter = msgspec.field(default_factory=Filter)
     measure: str = "events"
     limit: int = 20
 
@@ -88,7 +88,7 @@ class Distinct(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_fiel
     """How many different shown values a dimension has under the filter."""
 
     by: str
-    filter: Filter = Filter()
+    filter: Filter = msgspec.field(default_factory=Filter)
 
 
 class Histogram(
@@ -96,7 +96,7 @@ class Histogram(
 ):
     """Counts per time bin. Never finer than the coarsest time precision behind it; the answer names its bin."""
 
-    filter: Filter = Filter()
+    filter: Filter = msgspec.field(default_factory=Filter)
     bin: Literal["15m", "1h", "6h", "1d", "1w"] = "1h"
 
 
@@ -104,7 +104,7 @@ class Cube(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="k
     """Counts over several dimensions at once, by default with time binned; the exact basis of a release."""
 
     by: tuple[str, ...]
-    filter: Filter = Filter()
+    filter: Filter = msgspec.field(default_factory=Filter)
     bin: Literal["15m", "1h", "6h", "1d", "1w"] | None = "1h"
 
 

@@ -117,7 +117,16 @@ class Builder:
         tokens = tuple(self._tokens)
         digest = _digest(bands, tokens, texts, epoch)
         return Table(
-            self._reader, self._now, good, epoch, bands, tuple(self._decisions), tokens, texts, tuple(self._codes), digest
+            self._reader,
+            self._now,
+            good,
+            epoch,
+            bands,
+            tuple(self._decisions),
+            tokens,
+            texts,
+            tuple(self._codes),
+            digest,
         )
 
     def _number(self, decision: Decision) -> int:

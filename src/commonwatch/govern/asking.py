@@ -1,0 +1,233 @@
+"""One request under one decision table: its session, its relation, and the typed queries over it.
+
+Rules held here: counts are counts of rows this reader may see; ties are broken by shown values, or, where those are
+tokens, by the reader's own shuffle, never by arrival or by a held value; a bin is never finer than the coarsest time
+precision behind it; every answer says its bin, its epoch and as of when.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import pyarrow as pa
+from sqlglot import exp
+
+from commonwatch.errors import InvalidInput
+from commonwatch.events.rungs import DAY, EARLY_ANCHOR, HOUR, MINUTE
+from commonwatch.govern import dims
+from commonwatch.govern.compiling import Compiled
+from commonwatch.govern.decisions import Decision
+from commonwatch.govern.dims import DIMS, Dim, column
+from commonwatch.govern.filters import Compiling, Predicates, predicates
+from commonwatch.govern.query import Filter
+from commonwatch.govern.relation import Window, number, relation
+from commonwatch.govern.table import ORG_DIMS, Table
+from commonwatch.govern.tokens import Vault
+from commonwatch.store import Limits, Session, Store
+
+BINS: dict[str, int] = {"15m": 15 * MINUTE, "1h": HOUR, "6h": 6 * HOUR, "1d": DAY, "1w": 7 * DAY}
+LIMITS = Limits(seconds=30.0, rows=2_000_000)
+Groups = list[tuple[list[str | None], int]]
+
+
+class Asking:
+    """A session with what it needs to turn questions into governed results."""
+
+    def __init__(self, store: Store, session: Session, compiled: Compiled, vault: Vault, shuffle: int) -> None:
+        self.store, self.session, self.compiled, self.vault = store, session, compiled, vault
+        self.table: Table = compiled.table
+        self.shuffle = shuffle
+        self._numbers = {id(d): no for no, d in enumerate(compiled.table.decisions)}
+
+    def dno(self, decision: Decision) -> int:
+        """The number of one of the table's decisions."""
+        return self._numbers[id(decision)]
+
+    def predicates(self, found: Filter, watermark: int) -> Predicates:
+        """The filter as predicates under this reader's table."""
+        return predicates(found, Compiling(self.table, self.vault, watermark, self._names))
+
+    def view(self, found: Predicates, columns: Iterable[str], window: Window | None = None) -> exp.Table:
+        """The relation for a question, as this session's secure view, under the alias `v`."""
+        names = [*found.needs, *columns] or ["event_class"]
+        tree = relation(self.store, self.compiled.kept, names, window or found.window, found.raw)
+        return self.session.define(tree).as_("v")
+
+    def run(self, query: exp.Expression) -> pa.Table:
+        """Run a query over this session's view."""
+        return self.session.run(query, LIMITS)
+
+    def top(self, dim: Dim, found: Predicates, limit: int) -> tuple[Groups, int, int]:
+        """The most frequent shown values with their counts, the count of all other values, and of all rows."""
+        tree, names = self._grouped(dim, found)
+        everything, shown = _sum_over(), _sum_over(dims.has_value(dim, names))
+        outer = exp.select("*").from_(tree.subquery("g")).select(everything.as_("all_n"), shown.as_("shown_n"))
+        best = exp.select("*").from_(outer.subquery("g")).where(dims.has_value(dim, names)).limit(limit)
+        best = best.order_by(exp.Ordered(this=_g("n"), desc=True), *self._ties(dim, names))
+        rows = self.run(best)
+        groups = self._merged([dim], rows, [names])
+        total = self._total(found) if dim.many else _first(rows, "all_n")
+        if not rows.num_rows and not dim.many:
+            total = self._total(found)
+        return groups, _first(rows, "shown_n") - sum(n for _, n in groups), total
+
+    def distinct(self, dim: Dim, found: Predicates) -> int:
+        """How many different values are shown."""
+        tree, names = self._grouped(dim, found)
+        counted = exp.select(_count()).from_(tree.subquery("g")).where(dims.has_value(dim, names))
+        return _first(self.run(counted), "n")
+
+    def histogram(self, found: Predicates, asked: str, constraints: Filter) -> tuple[list[tuple[int, int]], int, str]:
+        """(start of bin, count) in order; how many rows have no time fine enough; the bin that was used."""
+        name = self.bin(asked, constraints)
+        bound = binned(BINS[name])
+        view = self.view(found, ["time", "grain"])
+        tree = exp.select(bound.as_("bin"), _count()).from_(view).where(*found.shown).group_by(exp.Literal.number(1))
+        rows = sorted(_pairs(self.run(tree)), key=lambda r: (r[0] is None, r[0] or 0))
+        return [(b, n) for b, n in rows if b is not None], sum(n for b, n in rows if b is None), name
+
+    def bin(self, asked: str, constraints: Filter) -> str:
+        """The bin asked for, or the finest that the time precision of every row in question allows."""
+        coarsest = min(max((d.grain for d in self._in_question(constraints)), default=1), BINS["1w"])
+        return next(name for name, size in BINS.items() if size >= max(coarsest, BINS[asked]))
+
+    def cube(self, by: Sequence[Dim], found: Predicates, size: int | None) -> list[tuple[list[Any], int]]:
+        """([bin start or None] + shown texts, count) for every combination; withheld and empty are told apart."""
+        view = self.view(found, [c for d in by for c in (*d.needs, *d.flags)] + (["time", "grain"] if size else []))
+        keys: list[exp.Expression] = [binned(size)] if size else []
+        layout = []
+        for dim in by:
+            group = [*dims.group(dim), dims.granted(dim)]
+            layout.append([f"g{len(keys) + i}" for i in range(len(group))])
+            keys += group
+        named = [k.as_(f"g{i}") for i, k in enumerate(keys)]
+        tree = exp.select(*named, _count()).from_(view).where(*found.shown)
+        rows = self.run(tree.group_by(*(exp.Literal.number(i + 1) for i in range(len(keys)))))
+        return self._cells(by, rows, layout, timed=size is not None)
+
+    def _cells(
+        self, by: Sequence[Dim], rows: pa.Table, layout: list[list[str]], *, timed: bool
+    ) -> list[tuple[list[Any], int]]:
+        columns: list[list[Any]] = [rows["g0"].to_pylist()] if timed else []
+        for dim, names in zip(by, layout, strict=True):
+            shown = dims.texts(dim, self.table, self.vault, [rows[n].to_pylist() for n in names[:-1]])
+            flags = rows[names[-1]].to_pylist()
+            columns.append(
+                [
+                    t if t is not None else dims.ABSENT_TEXT if g else dims.WITHHELD_TEXT
+                    for t, g in zip(shown, flags, strict=True)
+                ]
+            )
+        merged: dict[tuple[Any, ...], int] = {}
+        for *key, n in zip(*columns, rows["n"].to_pylist(), strict=True):
+            merged[tuple(key)] = merged.get(tuple(key), 0) + n
+        return [(list(key), n) for key, n in merged.items()]
+
+    def ties(self) -> exp.Expression:
+        """The reader's own order of rows that are otherwise equal."""
+        return exp.BitwiseXor(this=column("shuffle"), expression=number(self.shuffle))
+
+    def _in_question(self, constraints: Filter) -> list[Decision]:
+        """Decisions that rows under the filter can have, by organisation attributes."""
+        allowed: dict[str, set[int | None]] = {}
+        for dim in ORG_DIMS:
+            given = constraints.dims.get(dim)
+            if given and given.within:
+                texts = [self.vault.text(t) for t in self.table.texts[dim]]
+                allowed[dim] = {i for i, t in enumerate(texts) if t in given.within}
+                if dims.WITHHELD_TEXT in given.within or dims.ABSENT_TEXT in given.within:
+                    allowed[dim].add(None)
+        pairs = zip(self.table.decisions, self.table.codes, strict=True)
+        return [d for d, codes in pairs if all(codes[dim] in found for dim, found in allowed.items())]
+
+    def _grouped(self, dim: Dim, found: Predicates) -> tuple[exp.Select, list[str]]:
+        keys = dims.group(dim)
+        view = self.view(found, [*dim.needs, "shuffle"] if dim.keyed else dim.needs)
+        names = [f"g{i}" for i in range(len(keys))]
+        tree = exp.select(*(k.as_(n) for k, n in zip(keys, names, strict=True)), _count()).from_(view)
+        if dim.keyed:
+            tree = tree.select(exp.Min(this=self.ties()).as_("tie"))
+        tree = tree.where(*found.shown) if found.shown else tree
+        return tree.group_by(*(exp.Literal.number(i + 1) for i in range(len(keys)))), names
+
+    def _ties(self, dim: Dim, names: Sequence[str]) -> list[exp.Expression]:
+        if dim.keyed:
+            return [_g("tie")]
+        return [exp.Ordered(this=_g(n), desc=False, nulls_first=False) for n in names]
+
+    def _merged(self, by: Sequence[Dim], rows: pa.Table, layout: Sequence[Sequence[str]]) -> Groups:
+        """Groups whose shown texts are equal are one group."""
+        texts = [
+            dims.texts(dim, self.table, self.vault, [rows[n].to_pylist() for n in names])
+            for dim, names in zip(by, layout, strict=True)
+        ]
+        merged: dict[tuple[str | None, ...], int] = {}
+        for key, n in zip(zip(*texts, strict=True), rows["n"].to_pylist(), strict=True):
+            merged[key] = merged.get(key, 0) + n
+        return sorted(((list(k), n) for k, n in merged.items()), key=lambda g: (-g[1], [t or "" for t in g[0]]))
+
+    def _total(self, found: Predicates) -> int:
+        view = self.view(found, [])
+        tree = exp.select(_count()).from_(view)
+        return _first(self.run(tree.where(*found.shown) if found.shown else tree), "n")
+
+    def _names(self, dim: Dim) -> list[tuple[int, str]]:
+        """The held (token number, name) pairs of a dimension that are shown as tokens to this reader."""
+        key = column(dim.keyed or "")
+        found = Predicates([], [], [*dim.needs], Window())
+        pairs = set()
+        for name in dim.columns:
+            view = self.view(found, [])
+            tokens = exp.Not(this=exp.Is(this=key.copy(), expression=exp.null()))
+            values = exp.Not(this=exp.Is(this=column(name), expression=exp.null()))
+            tree = exp.select(key.copy().as_("k"), column(name).as_("x")).distinct().from_(view).where(tokens, values)
+            rows = self.run(tree)
+            pairs |= set(zip(rows["k"].to_pylist(), rows["x"].to_pylist(), strict=True))
+        return sorted(pairs)
+
+
+def dim_of(key: str, where: str) -> Dim:
+    """The dimension of that name, or InvalidInput with the list of those there are."""
+    if key not in DIMS:
+        raise InvalidInput("no such dimension", where=where, todo=f"use one of {', '.join(DIMS)}")
+    return DIMS[key]
+
+
+def binned(size: int) -> exp.Expression:
+    """The start of the bin of the shown time; null where the shown time is coarser than the bin."""
+    time = column("time")
+    since = exp.paren(exp.Sub(this=time, expression=number(EARLY_ANCHOR)))
+    start = exp.Sub(this=time.copy(), expression=exp.Mod(this=since, expression=number(size)))
+    return exp.Case().when(exp.LTE(this=column("grain"), expression=number(size)), start)
+
+
+def instant_text(micros: int) -> str:
+    """RFC 3339 UTC; fractions only where there are any."""
+    whole, rest = divmod(micros, 1_000_000)
+    text = datetime.fromtimestamp(whole, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+    return f"{text}.{rest:06d}Z" if rest else f"{text}Z"
+
+
+def _count() -> exp.Expression:
+    return exp.cast(exp.Count(this=exp.Star()), "BIGINT").as_("n")
+
+
+def _sum_over(where: exp.Expression | None = None) -> exp.Expression:
+    this: exp.Expression = exp.Sum(this=_g("n"))
+    if where is not None:
+        this = exp.Filter(this=this, expression=exp.Where(this=where))
+    return exp.cast(exp.Coalesce(this=exp.Window(this=this), expressions=[number(0)]), "BIGINT")
+
+
+def _g(name: str) -> exp.Column:
+    return exp.column(name, table="g", quoted=True)
+
+
+def _first(rows: pa.Table, name: str) -> int:
+    return int(rows[name][0].as_py()) if rows.num_rows else 0
+
+
+def _pairs(rows: pa.Table) -> list[tuple[int | None, int]]:
+    return list(zip(rows["bin"].to_pylist(), rows["n"].to_pylist(), strict=True))
