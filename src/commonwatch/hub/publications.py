@@ -28,7 +28,7 @@ CREATE TABLE IF NOT EXISTS entry(
   record BLOB NOT NULL, created INTEGER NOT NULL, versioned INTEGER NOT NULL, changed INTEGER NOT NULL,
   served INTEGER NOT NULL, PRIMARY KEY(audience, key)) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS entry_changed ON entry(audience, changed);
-CREATE INDEX IF NOT EXISTS entry_id ON entry(audience, id);
+CREATE INDEX IF NOT EXISTS entry_unserved ON entry(audience, id) WHERE NOT served;
 CREATE TABLE IF NOT EXISTS version(
   audience TEXT NOT NULL, added INTEGER NOT NULL, id TEXT NOT NULL, type TEXT NOT NULL, version INTEGER NOT NULL,
   body BLOB NOT NULL, of TEXT NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL,
@@ -96,7 +96,8 @@ class PublicationTable:
                 values += wanted
         which, instants = _which(ask.versions)
         where.append(which)
-        query = f"SELECT {_VERSION} FROM version WHERE {' AND '.join(where)} ORDER BY added LIMIT ?"
+        index = "INDEXED BY version_id" if ask.ids else ""
+        query = f"SELECT {_VERSION} FROM version {index} WHERE {' AND '.join(where)} ORDER BY added LIMIT ?"
         rows = self._read(query, (*values, *instants, ask.limit))
         return [Version(id=r[0], type=r[1], version=r[2], body=r[3], of=r[4], added=r[5]) for r in rows]
 
@@ -107,10 +108,12 @@ class PublicationTable:
     def served(self, audience: str, ids: Iterable[str]) -> None:
         """Remember that the audience was handed these indicators."""
         for some in _batches(ids):
-            where = f"audience = ? AND id IN ({_marks(some)}) AND served = 0"
-            if self._read(f"SELECT 1 FROM entry WHERE {where} LIMIT 1", (audience, *some)):
+            where = f"INDEXED BY entry_unserved WHERE audience = ? AND id IN ({_marks(some)}) AND NOT served"
+            keys = self._read(f"SELECT key FROM entry {where}", (audience, *some))
+            if keys:
                 with self._change() as write:
-                    write.execute(f"UPDATE entry SET served = 1 WHERE {where}", (audience, *some))
+                    done = "UPDATE entry SET served = 1 WHERE audience = ? AND key = ?"
+                    write.executemany(done, [(audience, key) for (key,) in keys])
 
     def apply(self, audience: str, change: Change, now: int) -> None:
         """Carry out one refresh in one transaction."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 from uuid import UUID, uuid5
 
@@ -69,6 +70,12 @@ def our_id(kind: str, *parts: str | int) -> str:
     return f"{kind}--{uuid5(NAMESPACE, text)}"
 
 
+@lru_cache(maxsize=64)
+def identity_id(publisher: str) -> str:
+    """The id of the publisher's identity."""
+    return our_id("identity", publisher)
+
+
 def tlp_marking(tlp: int) -> str:
     """The id of the TLP 2.0 marking."""
     return f"marking-definition--{_TLP_IDS[Tlp(tlp)]}"
@@ -84,7 +91,7 @@ def identity(publisher: str) -> Stix:
     return {
         "type": "identity",
         "spec_version": "2.1",
-        "id": our_id("identity", publisher),
+        "id": identity_id(publisher),
         "created": _SCHEMA_TIME,
         "modified": _SCHEMA_TIME,
         "name": publisher,
@@ -110,7 +117,7 @@ def extension_definition(publisher: str) -> Stix:
         "type": "extension-definition",
         "spec_version": "2.1",
         "id": OUR_EXTENSION,
-        "created_by_ref": our_id("identity", publisher),
+        "created_by_ref": identity_id(publisher),
         "created": _SCHEMA_TIME,
         "modified": _SCHEMA_TIME,
         "name": "Data sharing agreement",
@@ -194,7 +201,7 @@ def _head(kind: str, object_id: str, publisher: str, times: tuple[str, str], tlp
         "type": kind,
         "spec_version": "2.1",
         "id": object_id,
-        "created_by_ref": our_id("identity", publisher),
+        "created_by_ref": identity_id(publisher),
         "created": times[0],
         "modified": times[1],
         "object_marking_refs": [tlp_marking(tlp)],
