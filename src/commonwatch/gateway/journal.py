@@ -157,13 +157,14 @@ class Journal:
         rows = self._all("SELECT seq, batch_uid, rows, policy, body FROM spool WHERE batch_uid = ?", (batch_uid,))
         return msgspec.convert(rows[0], Spooled) if rows else None
 
-    def replace(self, batch: Spooled) -> None:
-        """Put a batch narrowed to a new policy in its own place."""
+    def replace(self, batch: Spooled, dropped: int) -> None:
+        """Put a batch narrowed to a new policy in its own place; `dropped` rows of it may not leave any more."""
         with self._transaction() as db:
             db.execute(
                 "UPDATE spool SET rows = ?, policy = ?, bytes = ?, body = ? WHERE batch_uid = ?",
                 (batch.rows, batch.policy, len(batch.body), batch.body, batch.batch_uid),
             )
+            self._count(db, {"spooled": -dropped, "not_agreed": dropped})
 
     def drop(self, batch_uid: int, rows: int) -> None:
         """Forget a batch that no agreement lets leave any more."""
@@ -183,7 +184,7 @@ class Journal:
             db.execute(_SET_ASIDE, (reason, at, batch_uid))
             rows = db.execute("SELECT rows FROM spool WHERE batch_uid = ?", (batch_uid,)).fetchone()
             db.execute("DELETE FROM spool WHERE batch_uid = ?", (batch_uid,))
-            self._count(db, {"refused": rows[0] if rows else 0})
+            self._count(db, {"refused": rows[0] if rows else 0, "sent": rows[0] if rows else 0})
 
     def set_aside_reasons(self) -> list[tuple[int, int, str]]:
         """(batch_uid, rows, reason) of every batch set aside."""
@@ -238,6 +239,11 @@ class Journal:
         """Keep a value under a name."""
         with self._transaction() as db:
             self._keep(db, name, value)
+
+    def forget(self, name: str) -> None:
+        """Remember no value under a name any more."""
+        with self._transaction() as db:
+            db.execute("DELETE FROM notes WHERE name = ?", (name,))
 
     def add_counts(self, counts: Mapping[str, int]) -> None:
         """Count what has no other transaction."""

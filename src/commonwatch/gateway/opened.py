@@ -64,6 +64,7 @@ class Opened:
         self.inode = mark.inode
         self.damage: str | None = None
         self.ended_at: float | None = None
+        self.quiet_since = 0.0
         self._file = file
         self._source = source
         self._head = head_of(file)

@@ -14,7 +14,6 @@ from typing import NamedTuple
 
 import msgspec
 
-from commonwatch.errors import InvalidInput
 from commonwatch.gateway.journal import Mark
 from commonwatch.gateway.opened import TELLING, Head, Opened, head_of
 from commonwatch.ingest.source import Source
@@ -22,6 +21,8 @@ from commonwatch.ingest.source import Source
 _INODE = (1 << 63) - 1
 #: Seconds a file outside the inputs (rotated away) is still watched for late lines.
 GRACE = 2.0
+#: Files read at the same time; the others wait their turn.
+MOST_OPEN = 64
 
 
 class Found(NamedTuple):
@@ -40,9 +41,6 @@ class Tail:
     def __init__(
         self, inputs: Sequence[Path], marks: Sequence[Mark], source: Callable[[Mark], Source], next_mark: int
     ) -> None:
-        for path in inputs:
-            if not path.exists():
-                raise InvalidInput("no such file or folder", where=str(path), todo="name files or folders of logs")
         self.opened: list[Opened] = []
         self._inputs = [path.absolute() for path in inputs]
         self._source = source
@@ -62,6 +60,8 @@ class Tail:
                 opened.ended_at = now + GRACE
         busy = {o.inode for o in self.opened}
         for f in sorted(found.values(), key=lambda f: (f.changed, str(f.path))):
+            if len(self.opened) >= MOST_OPEN:
+                break
             if f.inode not in busy and self._settled.get(f.inode) != (f.size, f.changed):
                 self._open(f, found)
 

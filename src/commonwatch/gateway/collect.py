@@ -1,0 +1,214 @@
+"""From files to sealed batches: read, label, enforce, and commit offsets together with what came of them.
+
+Rules held here: offsets and batches are one transaction; a batch is closed at 5,000 rows or one second after its first
+row; without a policy nothing is read, and what was read but not committed is read again; memory stays bounded (one
+portion of one file at a time); nothing malformed stops reading.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from commonwatch.events.event import Event
+from commonwatch.events.labels import Label
+from commonwatch.gateway.clock import Clock
+from commonwatch.gateway.edge import Columns
+from commonwatch.gateway.journal import Bad, Journal, Mark, Spooled
+from commonwatch.gateway.opened import Opened
+from commonwatch.gateway.policy import Policy
+from commonwatch.gateway.tail import Tail
+from commonwatch.ingest.labelling import Labeller
+from commonwatch.ingest.outcome import Outcome, Parsed, Quarantined
+from commonwatch.ingest.source import Source
+from commonwatch.wire.batch import BatchHeader, batch_uid, seal
+
+BATCH_ROWS = 5_000
+BATCH_SECONDS = 1.0
+SCAN_SECONDS = 0.5
+#: Seconds without news after which a file is closed until it changes (an archive that ends too early: for good).
+PARK_SECONDS = 60.0
+
+
+class Sealer:
+    """Makes sealed batches in the name of one gateway."""
+
+    def __init__(self, gateway: str, org: str, key: Ed25519PrivateKey, rules_version: int) -> None:
+        self.gateway = gateway
+        self.org = org
+        self.key = key
+        self.rules_version = rules_version
+
+    def seal(
+        self,
+        columns: Columns,
+        profiles: list[dict[str, str]],
+        policy: Policy,
+        *,
+        seq: int,
+        at: int,
+        uid: int | None = None,
+    ) -> Spooled:
+        """A batch; `uid` where it has a number already."""
+        uid = batch_uid(self.gateway, columns["event_uid"]) if uid is None else uid
+        header = BatchHeader(
+            batch_uid=uid,
+            gateway=self.gateway,
+            org=self.org,
+            seq=seq,
+            snapshot=policy.number,
+            rows=len(columns["event_uid"]),
+            profiles=profiles,
+            rules_version=self.rules_version,
+            made_at=at,
+        )
+        return Spooled(seq, uid, header.rows, policy.digest, seal(header, columns, self.key))
+
+
+class Collector:
+    """Reads the inputs of one gateway into its spool."""
+
+    def __init__(
+        self,
+        inputs: Sequence[Path],
+        journal: Journal,
+        *,
+        sealer: Sealer,
+        labeller: Labeller,
+        source: Callable[[Mark], Source],
+        clock: Clock,
+    ) -> None:
+        self._inputs = inputs
+        self._journal = journal
+        self._sealer = sealer
+        self._labeller = labeller
+        self._source = source
+        self._clock = clock
+        self._tail = self._fresh_tail()
+        self._rows: list[tuple[Label, Event]] = []
+        self._marks: dict[int, Mark] = {}
+        self._counts: Counter[str] = Counter()
+        self._bad: list[Bad] = []
+        self._since: float | None = None
+        self._scanned = float("-inf")
+
+    def _fresh_tail(self) -> Tail:
+        return Tail(self._inputs, self._journal.marks(), self._source, self._journal.next_mark())
+
+    def step(self, policy: Policy, *, once: bool = False) -> bool:
+        """Read a portion of every open file; whether there may be more to read now."""
+        now = self._clock.tick()
+        if once or now - self._scanned >= SCAN_SECONDS:
+            self._scanned = now
+            self._tail.scan(now)
+        busy = False
+        for opened in list(self._tail.opened):
+            busy = self._read(opened, once=once) or busy
+            if len(self._rows) >= BATCH_ROWS:
+                self.flush(policy)
+        if self._since is not None and self._clock.tick() - self._since >= BATCH_SECONDS:
+            self.flush(policy)
+        return busy or (once and bool(self._tail.opened))
+
+    def abandon(self) -> None:
+        """Forget what was read and not committed; it will be read again."""
+        self._tail.close()
+        self._clear()
+        self._tail = self._fresh_tail()
+        self._scanned = float("-inf")
+
+    def close(self) -> None:
+        """Close the files."""
+        self._tail.close()
+
+    def flush(self, policy: Policy) -> None:
+        """Commit everything read so far."""
+        if self._since is None:
+            return
+        for opened in self._tail.opened:
+            self._marks[opened.mark.id] = opened.marked()
+        at = self._clock.now()
+        batches: list[Spooled] = []
+        seq = self._journal.next_seq()
+        for start in range(0, len(self._rows), BATCH_ROWS):
+            columns, profiles, dropped = policy.edge.enforce(self._rows[start : start + BATCH_ROWS])
+            self._counts["not_agreed"] += dropped
+            if columns:
+                batches.append(self._sealer.seal(columns, profiles, policy, seq=seq + len(batches), at=at))
+        self._counts["spooled"] += sum(b.rows for b in batches)
+        self._journal.commit(self._marks.values(), batches, self._counts, self._bad, at)
+        self._clear()
+
+    def _clear(self) -> None:
+        self._rows, self._bad, self._since = [], [], None
+        self._marks.clear()
+        self._counts.clear()
+
+    def _read(self, opened: Opened, *, once: bool) -> bool:
+        """One portion of one file; whether there was one."""
+        if opened.renewed():
+            self._finish(opened, renewed=True)
+            return True
+        outcomes = opened.step()
+        if outcomes is not None:
+            opened.quiet_since = self._clock.tick()
+            self._take(opened, outcomes)
+            return True
+        now = self._clock.tick()
+        if once or (opened.ended_at is not None and now >= opened.ended_at):
+            self._finish(opened)
+        elif opened.archive:
+            self._end_archive(opened)
+        elif now - opened.quiet_since >= PARK_SECONDS:
+            self._park(opened)
+        return False
+
+    def _end_archive(self, opened: Opened) -> None:
+        """A whole archive is done; one that ends too early may still be being written."""
+        if opened.damage is None or self._clock.tick() - opened.quiet_since >= PARK_SECONDS:
+            self._finish(opened)
+
+    def _finish(self, opened: Opened, *, renewed: bool = False) -> None:
+        """The file has ended: take its last record and close it. `renewed`: its inode goes on with new content."""
+        self._take(opened, opened.take_tail(final=True))
+        if opened.damage is not None:
+            self._counts[f"damage:{opened.damage}"] += 1
+        mark = self._marks[opened.mark.id] = opened.marked(done=True)
+        if renewed:
+            self._tail.release(opened, mark)
+        else:
+            self._tail.settle(opened, mark)
+
+    def _park(self, opened: Opened) -> None:
+        """Nothing new for long: take a whole last record, and open the file again when it changes."""
+        self._take(opened, opened.take_tail(final=False))
+        mark = self._marks[opened.mark.id] = opened.marked()
+        self._tail.settle(opened, mark)
+
+    def _touch(self) -> None:
+        if self._since is None:
+            self._since = self._clock.tick()
+
+    def _take(self, opened: Opened, outcomes: list[Outcome]) -> None:
+        """Sort outcomes into rows, skips and quarantine."""
+        self._touch()
+        label, rows, counts = self._labeller.label, self._rows, self._counts
+        before = len(rows)
+        for outcome in outcomes:
+            if isinstance(outcome, Parsed):
+                event = outcome.event
+                rows.append((label(event), event))
+            elif isinstance(outcome, Quarantined):
+                self._quarantine(opened, outcome)
+            else:
+                counts[f"skipped:{outcome.reason}"] += 1
+        counts["read"] += len(outcomes)
+        counts["mapped"] += len(rows) - before
+
+    def _quarantine(self, opened: Opened, bad: Quarantined) -> None:
+        self._counts[f"quarantined:{bad.reason}"] += 1
+        mark = opened.mark
+        self._bad.append(Bad(mark.source, mark.generation, bad.position, bad.reason, bad.head))

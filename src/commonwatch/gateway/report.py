@@ -1,0 +1,99 @@
+"""What a gateway can say about itself: counts, status, the summary of a run. Numbers and reasons, never values."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from commonwatch.errors import InvalidInput
+from commonwatch.events.address import IpNetwork
+from commonwatch.gateway.inbox import listing
+from commonwatch.gateway.journal import Journal
+from commonwatch.gateway.policy import NUMBER
+from commonwatch.gateway.state import Settings, StateFolder
+from commonwatch.gateway.witness import held_checkpoint
+from commonwatch.ingest.labelling import Labeller
+from commonwatch.ingest.rules import default_rules, read_rules
+from commonwatch.wire.messages import Counts
+
+_PLAIN = ("read", "mapped", "not_agreed", "spooled", "sent", "acknowledged", "stored", "refused", "duplicate_batches")
+
+
+def by_reason(counts: Mapping[str, int], kind: str) -> dict[str, int]:
+    """Counts of one kind by what stands behind the colon."""
+    return {k.partition(":")[2]: v for k, v in sorted(counts.items()) if k.startswith(f"{kind}:") and v}
+
+
+def counts_of(counts: Mapping[str, int]) -> Counts:
+    """The counts a heartbeat carries."""
+    plain = {
+        k: counts.get(k, 0) for k in ("read", "mapped", "not_agreed", "spooled", "sent", "acknowledged", "refused")
+    }
+    return Counts(skipped=by_reason(counts, "skipped"), quarantined=by_reason(counts, "quarantined"), **plain)
+
+
+def summary(journal: Journal, before: Mapping[str, int], seconds: float) -> dict[str, Any]:
+    """What changed since `before`."""
+    after = journal.counts()
+    done = {name: after.get(name, 0) - before.get(name, 0) for name in after}
+    batches, events, _ = journal.depth()
+    return {
+        **{name: done.get(name, 0) for name in _PLAIN},
+        "skipped": by_reason(done, "skipped"),
+        "quarantined": by_reason(done, "quarantined"),
+        "damage": by_reason(done, "damage"),
+        "spool": {"batches": batches, "events": events},
+        "seconds": round(seconds, 3),
+    }
+
+
+def status(folder: StateFolder) -> dict[str, Any]:
+    """Everything an operator may want to know, without a running gateway."""
+    identity, journal = folder.identity, Journal(folder.path / "gateway.db")
+    try:
+        counts, checkpoint = journal.counts(), held_checkpoint(journal)
+        batches, events, size = journal.depth()
+        return {
+            "gateway": identity.gateway,
+            "org": identity.org,
+            "hub": identity.url,
+            "snapshot": int(journal.note(NUMBER) or b"0"),
+            "spool": {"batches": batches, "events": events, "bytes": size},
+            "counts": msgspec.to_builtins(counts_of(counts)) | {"stored": counts.get("stored", 0)},
+            "set_aside": [{"rows": rows, "reason": reason} for _, rows, reason in journal.set_aside_reasons()],
+            "files": [
+                {"path": m.path, "position": m.position, "size": m.size, "format": m.format, "done": m.done}
+                for m in journal.marks()
+            ],
+            "indicators": len(listing(journal)),
+            "checkpoint": None if checkpoint is None else {"size": checkpoint.size, "root": checkpoint.root},
+            "evidence": [{"at": at, "what": what} for at, what, _ in journal.evidence()],
+            "distrusts_hub": bool(journal.note("distrust")),
+        }
+    finally:
+        journal.close()
+
+
+def labeller_of(folder: StateFolder, settings: Settings) -> Labeller:
+    """The owner's labelling rules, or those a fresh gateway starts with."""
+    if not settings.labels:
+        return Labeller(default_rules())
+    path = folder.path / Path(settings.labels)
+    try:
+        return Labeller(read_rules(path.read_bytes()))
+    except OSError as error:
+        raise InvalidInput(
+            f"the labelling rules cannot be read: {error.strerror}", where=str(path), todo="correct settings.toml"
+        ) from None
+
+
+def own_networks(settings: Settings) -> tuple[IpNetwork, ...]:
+    """The site's own networks."""
+    try:
+        return tuple(ipaddress.ip_network(n) for n in settings.own_networks)
+    except ValueError as error:
+        raise InvalidInput(str(error), where="settings.toml: own_networks", todo="write 10.1.0.0/16") from None

@@ -1,0 +1,307 @@
+"""A running gateway: drives the protocol core with real files, a real clock and a real hub.
+
+Rules held here: the event loop talks, one thread reads and parses; the two share the journal and the policy only; every
+action of the core is done in order; a stop at any moment is safe. What is said to the operator never quotes a record.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import sqlite3
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from commonwatch import __version__
+from commonwatch.errors import CommonwatchError
+from commonwatch.gateway import protocol as p
+from commonwatch.gateway.clock import Clock
+from commonwatch.gateway.collect import Collector, Sealer
+from commonwatch.gateway.edge import edge_keys
+from commonwatch.gateway.inbox import Inbox
+from commonwatch.gateway.journal import Journal, Mark, Spooled
+from commonwatch.gateway.link import Link
+from commonwatch.gateway.narrow import narrow
+from commonwatch.gateway.policy import Policy, PolicyKeeper, Verify
+from commonwatch.gateway.report import counts_of, labeller_of, own_networks, summary
+from commonwatch.gateway.state import StateFolder
+from commonwatch.gateway.witness import Witness
+from commonwatch.ingest.source import Source
+from commonwatch.wire.batch import unseal
+from commonwatch.wire.messages import Checkpoint, Downlink, Heartbeat, SnapshotMessage
+
+TICK = 0.1
+#: Batches looked at in the spool at a time.
+WINDOW = 64
+PROVEN = "proven-time"
+REST_AFTER_FAULT = 2.0
+
+
+class Runtime:
+    """One gateway over one state folder."""
+
+    def __init__(
+        self, folder: StateFolder, inputs: Sequence[Path], verify: Verify, say: Callable[[str], None], *, once: bool
+    ) -> None:
+        identity, settings, key = folder.identity, folder.settings(), folder.signing_key
+        self._say, self._once, self._settings = say, once, settings
+        self._said: dict[str, float] = {}
+        self.journal = Journal(folder.path / "gateway.db")
+        self._clock = Clock(floor=int(self.journal.note(PROVEN) or b"0"))
+        self._keys = edge_keys(folder.root, identity.org)
+        self._keeper = PolicyKeeper(self.journal, verify, self._keys, self._clock)
+        self._witness = Witness(self.journal, identity.audit_key)
+        self._inbox = Inbox(self.journal, folder)
+        labeller = labeller_of(folder, settings)
+        self._sealer = Sealer(identity.gateway, identity.org, key, labeller.version)
+        self._public = key.public_key()
+        own, events_key = own_networks(settings), folder.events_key
+
+        def source(mark: Mark) -> Source:
+            return Source(
+                id=mark.source, generation=mark.generation, key=events_key, zone=settings.zone, own=own,
+                clock=self._clock.now,
+            )  # fmt: skip
+
+        self._collector = Collector(
+            inputs, self.journal, sealer=self._sealer, labeller=labeller, source=source, clock=self._clock
+        )
+        self._link = Link(identity.url, identity.gateway, key, self._clock)
+        self._protocol = p.Protocol(random.random)
+        self._events: asyncio.Queue[p.Event] = asyncio.Queue()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._stream: asyncio.Task[None] | None = None
+        self._stop = threading.Event()
+        self._read_all = threading.Event()
+        self._fault: BaseException | None = None
+
+    async def run(self, patience: float | None = None) -> dict[str, Any]:
+        """Run until stopped, or with `once` until everything is read and acknowledged; what this run did."""
+        before, began = self.journal.counts(), self._clock.tick()
+        self._restore()
+        reader = threading.Thread(target=self._collect, name="collect", daemon=True)
+        reader.start()
+        ticker = asyncio.create_task(self._ticks())
+        try:
+            while not self._stop.is_set() and not self._finished():
+                if patience is not None and self._clock.tick() - began > patience:
+                    self._tell("gave up waiting: not everything was acknowledged in time; it stays in the spool")
+                    break
+                await self._turn()
+        finally:
+            self._stop.set()
+            await self._end(ticker, reader)
+        if self._fault is not None:
+            raise self._fault
+        return summary(self.journal, before, self._clock.tick() - began)
+
+    def stop(self) -> None:
+        """End the run soon; safe from any thread."""
+        self._stop.set()
+
+    def _restore(self) -> None:
+        try:
+            self._keeper.restore()
+        except CommonwatchError as error:
+            self._tell(f"the snapshot from before is not usable, waiting for a new one: {error}")
+
+    def _finished(self) -> bool:
+        return self._once and self._read_all.is_set() and self.journal.depth()[0] == 0 and not self._tasks
+
+    async def _turn(self) -> None:
+        """Handle one event, if one comes soon."""
+        try:
+            event = await asyncio.wait_for(self._events.get(), TICK)
+        except TimeoutError:
+            return
+        for action in self._protocol.handle(event):
+            await self._do(action)
+
+    async def _end(self, ticker: asyncio.Task[None], reader: threading.Thread) -> None:
+        tasks = [t for t in (ticker, self._stream, *self._tasks) if t is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.to_thread(reader.join, 30.0)
+        await asyncio.to_thread(self._inbox.write_out)
+        self.journal.remember(PROVEN, b"%d" % self._clock.floor())
+        await self._link.close()
+        self._collector.close()
+
+    # Actions of the core --------------------------------------------------------------------------------------------
+
+    async def _do(self, action: p.Action) -> None:
+        match action:
+            case p.SendBatch():
+                self._spawn(self._send(action.batch_uid))
+            case p.Acknowledge():
+                await asyncio.to_thread(self._acknowledge, action)
+            case p.SetAside():
+                self._tell(f"the hub refused a batch for good, it is set aside: {action.reason}")
+                await asyncio.to_thread(self.journal.set_aside, action.batch_uid, action.reason, self._clock.now())
+            case p.OpenStream():
+                self._stream = asyncio.create_task(self._read_stream())
+            case p.CloseStream():
+                if self._stream is not None:
+                    self._stream.cancel()
+            case p.Deliver():
+                await self._deliver(action.message)
+            case p.SendHeartbeat():
+                self._spawn(self._beat())
+            case p.AdjustClock():
+                self._clock.offset = action.offset
+            case p.Report():
+                self._tell(action.what)
+
+    def _spawn(self, work: Any) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _send(self, batch_uid: int) -> None:
+        ready = await asyncio.to_thread(self._prepare, batch_uid)
+        event = await self._link.send_batch(batch_uid, ready.body) if isinstance(ready, Spooled) else ready
+        self._events.put_nowait(event)
+
+    def _prepare(self, batch_uid: int) -> Spooled | p.Event:
+        """The batch as the policy allows it now."""
+        batch, policy = self.journal.batch(batch_uid), self._keeper.policy()
+        if batch is None:
+            return p.Dropped(self._clock.tick(), batch_uid)
+        if policy is None:
+            return p.Failed(self._clock.tick(), batch_uid)
+        return batch if batch.policy == policy.digest else self._narrow(batch, policy)
+
+    def _narrow(self, batch: Spooled, policy: Policy) -> Spooled | p.Event:
+        """Bring a batch made under other agreements down to the present ones."""
+        header, columns = unseal(batch.body, self._public)
+        left, profiles, dropped = narrow(columns, header.profiles, policy.edge)
+        if not left:
+            self.journal.drop(batch.batch_uid, batch.rows)
+            return p.Dropped(self._clock.tick(), batch.batch_uid)
+        narrowed = self._sealer.seal(left, profiles, policy, seq=batch.seq, at=self._clock.now(), uid=batch.batch_uid)
+        self.journal.replace(narrowed, dropped)
+        return narrowed
+
+    def _acknowledge(self, action: p.Acknowledge) -> None:
+        receipt = action.receipt
+        rows = {"sent": receipt.rows, "acknowledged": receipt.rows, "stored": receipt.stored}
+        self.journal.acknowledge(receipt.batch_uid, {**rows, "duplicate_batches": int(receipt.duplicate)})
+
+    # The stream -----------------------------------------------------------------------------------------------------
+
+    async def _read_stream(self) -> None:
+        number = self._keeper.number if self._keeper.policy() is not None else 0
+        path = f"/gateway/stream?last_snapshot={number}&checkpoint={self._witness.size}"
+        answer, event = await self._link.open_stream(path)
+        try:
+            if answer is not None and event is not None:
+                self._events.put_nowait(event)
+                if event.status == 200:
+                    async for data in answer.aiter_bytes():
+                        self._events.put_nowait(p.StreamBytes(self._clock.tick(), data, self._clock.wall()))
+        except (OSError, *self._link.faults):
+            pass
+        finally:
+            if answer is not None:
+                await answer.aclose()
+        self._events.put_nowait(p.StreamEnded(self._clock.tick()))
+
+    async def _deliver(self, message: Downlink) -> None:
+        if isinstance(message, SnapshotMessage):
+            await asyncio.to_thread(self._offer, message.body)
+        elif isinstance(message, Checkpoint):
+            self._spawn(self._witness_head(message))
+        else:
+            await asyncio.to_thread(self._inbox.take, message, self._clock.now())  # type: ignore[arg-type]
+
+    def _offer(self, body: bytes) -> None:
+        try:
+            self._keeper.offer(body)
+        except CommonwatchError as error:
+            self._tell(f"refused a snapshot: {error}")
+            self.journal.add_counts({"refused_snapshots": 1})
+
+    async def _witness_head(self, head: Checkpoint) -> None:
+        verdict = await asyncio.to_thread(self._witness.see, head, None, self._clock.now())
+        if verdict == "unproven":
+            path = f"/gateway/audit/consistency?first={self._witness.size}&second={head.size}"
+            found = await self._link.get(path)
+            if found is None:
+                return
+            steps = [s for s in found.get("path", ()) if isinstance(s, str)]
+            verdict = await asyncio.to_thread(self._witness.see, head, steps, self._clock.now())
+        if verdict == "unsigned":
+            self._tell("ignored a head of the hub's audit log that its audit key did not sign")
+        if self._witness.distrusts:
+            self._tell(
+                "THE HUB'S AUDIT LOG DOES NOT CONTINUE THE ONE THIS GATEWAY HOLDS: sending stops, both heads are kept "
+                "as evidence (see `gateway status`; `gateway reconcile` goes on)"
+            )
+
+    async def _beat(self) -> None:
+        batches, events, _ = self.journal.depth()
+        heartbeat = Heartbeat(
+            at=self._clock.now(),
+            version=__version__,
+            snapshot=self._keeper.number,
+            spool_batches=batches,
+            spool_events=events,
+            checkpoint=self._witness.size,
+            counts=counts_of(self.journal.counts()),
+            state="distrusts-hub" if self._witness.distrusts else self._waits(),
+        )
+        await self._link.post("/gateway/heartbeat", heartbeat)
+
+    def _waits(self) -> Any:
+        return "running" if self._keeper.policy() is not None else "waiting-for-snapshot"
+
+    async def _ticks(self) -> None:
+        while True:
+            fresh = self._keeper.policy() is not None and not self._witness.distrusts
+            self._events.put_nowait(p.Tick(self._clock.tick(), fresh))
+            waiting = await asyncio.to_thread(self.journal.waiting, WINDOW)
+            self._events.put_nowait(p.Queued(self._clock.tick(), tuple(uid for uid, _ in waiting)))
+            await asyncio.to_thread(self._inbox.write_out)
+            await asyncio.sleep(TICK)
+
+    # The reading thread ---------------------------------------------------------------------------------------------
+
+    def _collect(self) -> None:
+        try:
+            while not self._stop.is_set() and not self._read_all.is_set():
+                self._collect_some()
+        except BaseException as fault:  # a fault in this thread ends the run, loudly
+            self._fault = fault
+            self._stop.set()
+
+    def _collect_some(self) -> None:
+        policy = self._keeper.policy()
+        full = self.journal.depth()[2] > self._settings.spool_mb * 1_048_576
+        if policy is None or full:
+            self._collector.abandon()
+            self._stop.wait(TICK)
+            return
+        try:
+            if not self._collector.step(policy, once=self._once):
+                self._rest(policy)
+        except (OSError, sqlite3.OperationalError) as fault:
+            self._tell(f"reading or spooling failed, trying again: {fault}")
+            self._collector.abandon()
+            self._stop.wait(REST_AFTER_FAULT)
+
+    def _rest(self, policy: Policy) -> None:
+        if self._once:
+            self._collector.flush(policy)
+            self._read_all.set()
+        else:
+            self._stop.wait(TICK)
+
+    def _tell(self, what: str) -> None:
+        """Say something, not the same thing more than once a minute."""
+        now = self._clock.tick()
+        if now - self._said.get(what, float("-inf")) >= 60:
+            self._said[what] = now
+            self._say(what)
