@@ -32,7 +32,7 @@ Line = Annotated[str, Meta(pattern=f"^{_INK}({_TEXT}{{0,198}}{_INK})?" + _END)]
 Hours = Annotated[int, Meta(ge=0, le=876_000)]
 Positive = Annotated[int, Meta(ge=1, le=876_000)]
 Group = Annotated[int, Meta(ge=2, le=1_000_000)]
-Budget = Annotated[float, Meta(gt=0, le=1_000)]
+Budget = Annotated[float, Meta(ge=0.001, le=1_000)]
 Version = Annotated[int, Meta(ge=1, le=1_000_000)]
 ClassWord = Literal[
     "malware", "intrusion", "firewall", "web", "integrity", "log", "application", "system", "dns", "flow", "auth",
