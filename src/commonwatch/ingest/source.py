@@ -7,6 +7,7 @@ gateway's own and never leaves it. The clock is a parameter: tests and replays b
 
 from __future__ import annotations
 
+import struct
 import time
 from collections.abc import Callable
 from hashlib import blake2b
@@ -16,7 +17,9 @@ import msgspec
 from commonwatch.events.address import IpNetwork
 from commonwatch.ingest.geo import GeoTable
 from commonwatch.ingest.places import Places
-from commonwatch.ingest.times import Times, zone_of
+from commonwatch.ingest.times import DAY, Times, zone_of
+
+_offset = struct.Struct(">Q").pack
 
 
 def _now() -> int:
@@ -54,17 +57,18 @@ class Context:
         self.source = source
         self.times = Times(zone_of(source.zone))
         self.places = Places(source.own, source.geo)
-        self.now = source.clock()
+        self.tick()
         name, generation = source.id.encode(), source.generation.encode()
         self._uids = blake2b(digest_size=16, key=source.key, person=b"commonwatch-uid")
         self._uids.update(len(name).to_bytes(4, "big") + name + len(generation).to_bytes(4, "big") + generation)
 
     def tick(self) -> None:
         """Read the clock again; once per chunk is enough for the 24-hour bound."""
-        self.now = self.source.clock()
+        #: latest believable event time: 24 hours ahead of now
+        self.latest = self.source.clock() + DAY
 
     def uid(self, position: int) -> bytes:
         """The id of the record at a byte offset: 16 bytes."""
         h = self._uids.copy()
-        h.update(position.to_bytes(8, "big"))
+        h.update(_offset(position))
         return h.digest()

@@ -2,7 +2,7 @@
 
 Rules held here: `+0300`, `+03:00`, `Z` and no zone are accepted; a time without a zone takes the source's zone; digits
 beyond microseconds are cut; a leap second counts as the next second; anything else is None, never an exception.
-The minute and zone of neighbouring records are the same, so their part is computed once and remembered.
+The hour and zone of neighbouring records are the same, so their part is computed once and remembered.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TIME = re.compile(r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d)(?::(\d\d)(?:[.,](\d+))?)?\s*(Z|z|[+-]\d\d(?::?\d\d)?)?", re.ASCII)
 _OFFSET = re.compile(r"([+-])(\d\d):?(\d\d)?", re.ASCII)
 _REMEMBERED = 10_000
+_MINUTE_DIGIT = 100_000_000
 
 
 def zone_of(name: str) -> tzinfo:
@@ -51,17 +52,19 @@ class Times:
 
     def __init__(self, zone: tzinfo = UTC) -> None:
         self._zone = zone
-        self._minutes: dict[str, int] = {}
+        self._hours: dict[str, int] = {}
 
     def read(self, text: str) -> tuple[int, int] | None:
         """Text to (microseconds, quality); None where it is no time."""
-        digits = text[17:19] + text[20:26]
-        if len(digits) == 8 and digits.isdecimal() and digits.isascii() and text[19] == ".":
-            zone = text[26:]
-            minute = self._minutes.get(text[:17] + zone)
-            if minute is not None:
-                return minute + int(digits), (GIVEN if zone else ASSUMED)
-        return self._read(text)
+        zone = text[26:]
+        hour = self._hours.get(text[:13] + zone)
+        digits = text[14:16] + text[17:19] + text[20:26]
+        if hour is None or text[13:20:3] != "::." or len(digits) != 10 or not (digits.isascii() and digits.isdecimal()):
+            return self._read(text)
+        number = int(digits)  # mmssffffff
+        if number >= 60 * _MINUTE_DIGIT or number % _MINUTE_DIGIT > 60_999_999:
+            return None
+        return hour + number - number // _MINUTE_DIGIT * 40_000_000, (GIVEN if zone else ASSUMED)
 
     def _read(self, text: str) -> tuple[int, int] | None:
         match = _TIME.fullmatch(text.strip())
@@ -69,26 +72,21 @@ class Times:
             return None
         date, minute, second, fraction, zone = match.groups()
         try:
-            start = datetime.fromisoformat(f"{date}T{minute}")
+            start = datetime.fromisoformat(f"{date}T{minute[:2]}")
             tz = self._zone if zone is None else UTC if zone in {"Z", "z"} else _fixed(zone)
-            base = (start.replace(tzinfo=tz) - _EPOCH) // timedelta(microseconds=1)
+            hour = (start.replace(tzinfo=tz) - _EPOCH) // timedelta(microseconds=1)
         except (ValueError, OverflowError):
             return None
-        seconds = int(second or 0)
-        if seconds > 60:
+        minutes, seconds = int(minute[3:]), int(second or 0)
+        if minutes > 59 or seconds > 60:
             return None
-        self._remember(text, base)
+        self._remember(text, hour)
         micros = int((fraction or "0")[:6].ljust(6, "0"))
-        return base + seconds * 1_000_000 + micros, (ASSUMED if zone is None else GIVEN)
+        return hour + (minutes * 60 + seconds) * 1_000_000 + micros, (ASSUMED if zone is None else GIVEN)
 
-    def _remember(self, text: str, base: int) -> None:
-        """Keep the minute of a text in the usual 26 + zone layout; other layouts take the long way every time."""
-        if len(text) >= 26 and text[16] == ":" and text[19] == "." and not text[26:27].isdigit():
-            if len(self._minutes) >= _REMEMBERED:
-                self._minutes.clear()
-            self._minutes[text[:17] + text[26:]] = base
-
-
-def plausible(micros: int, now: int) -> bool:
-    """Between the year 2000 and 24 hours ahead of `now`."""
-    return YEAR_2000 <= micros <= now + DAY
+    def _remember(self, text: str, hour: int) -> None:
+        """Keep the hour of a text in the usual 26 + zone layout; other layouts take the long way every time."""
+        if len(text) >= 26 and text[13:20:3] == "::." and text[20:26].isdecimal() and not text[26:27].isdigit():
+            if len(self._hours) >= _REMEMBERED:
+                self._hours.clear()
+            self._hours[text[:13] + text[26:]] = hour

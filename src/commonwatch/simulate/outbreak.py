@@ -49,7 +49,7 @@ def plan(params: Params, members: tuple[Member, ...]) -> Plan | None:
     cases = {}
     for place, member in enumerate(hit):
         late = 0.0 if place < seeds else _onset((place - seeds + 1) / (len(hit) - seeds + 1)) * wanted.spread
-        onset = begins + int((late + draws.between(0.0, 0.4)) * HOUR)
+        onset = begins + int((late + draws.between(0.0, 0.05) * wanted.spread) * HOUR)
         cases[member.index] = Case(family, onset, onset + int(draws.between(6, 48) * HOUR), draws.chance(0.8))
     return Plan(family, begins, focus, tuple(m.index for m in hit[:seeds]), cases)
 

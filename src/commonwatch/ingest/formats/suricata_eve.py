@@ -7,14 +7,15 @@ packets and every key outside the mapping table stay at the gateway. `parse` nev
 
 from __future__ import annotations
 
-import re
-from typing import Any, Final
+from collections.abc import Callable
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
 from commonwatch.events.event import Event
 from commonwatch.events.labels import EventClass, Severity
 from commonwatch.ingest import texts
+from commonwatch.ingest.depth import too_deep
 from commonwatch.ingest.families import family_of
 from commonwatch.ingest.fitting import fit
 from commonwatch.ingest.formats import _eve_records as eve
@@ -22,10 +23,10 @@ from commonwatch.ingest.formats._eve_kinds import KINDS, SKIPS, Kind
 from commonwatch.ingest.formats._eve_mapping import MAPPING
 from commonwatch.ingest.formats._eve_members import MEMBERS, Drop, read_file
 from commonwatch.ingest.framing import Frames, sample
-from commonwatch.ingest.outcome import MAX_DEPTH, Outcome, Parsed, Skipped, quarantine
-from commonwatch.ingest.places import Place, Places, direction
+from commonwatch.ingest.outcome import Outcome, Parsed, Skipped, quarantine
+from commonwatch.ingest.places import NOWHERE, Place, Places, direction
 from commonwatch.ingest.source import Context
-from commonwatch.ingest.times import plausible
+from commonwatch.ingest.times import YEAR_2000
 
 NAME: Final = "suricata_eve"
 TITLE: Final = "Suricata EVE JSON"
@@ -36,9 +37,21 @@ COMMENTS: Final = True
 _decoder = msgspec.json.Decoder(eve.Eve, strict=False)
 _SEVERITY: Final = {1: Severity.HIGH, 2: Severity.MEDIUM, 3: Severity.LOW, 4: Severity.INFORMATIONAL}
 _LOG_LEVEL: Final = {"error": Severity.MEDIUM, "warning": Severity.LOW}
-_TOKENS: Final = re.compile(rb'"(?:[^"\\]|\\.)*+"?|[{}\[\]]', re.DOTALL)
 _U63: Final = 1 << 63
+_MAX_MARK: Final = 64
+_LAST_PORT: Final = 65_535
+_INFORMATIONAL: Final = Severity.INFORMATIONAL
 _NO_APP: Final = frozenset({"failed", "unknown"})
+
+
+class _Plan(NamedTuple):
+    """A kind with its member readers and its last step."""
+
+    kind: Kind
+    readers: tuple[tuple[str, Callable[[Event, Any, Drop], None]], ...]
+    finish: Callable[[Event, eve.Eve, Drop], None] | None
+
+
 _ALLOWED, _DENIED, _OBSERVED = 1, 2, 3
 _PASSED, _BLOCKED, _DETECTED, _RESET = 1, 2, 15, 21
 
@@ -60,15 +73,17 @@ def parse(frames: Frames, context: Context) -> list[Outcome]:
     """One outcome per record, in order; broken frames come first."""
     outcomes: list[Outcome] = list(frames.broken)
     dropped: list[str] = []
+    deep = too_deep(frames.records)
     add, decode, drop = outcomes.append, _decoder.decode, dropped.append
-    for position, record in zip(frames.offsets, frames.records, strict=True):
+    for at, record in enumerate(frames.records):
+        position = frames.offsets[at]
+        if deep and at in deep:
+            add(quarantine("too_deep", position, record))
+            continue
         try:
             found = decode(record)
         except (ValueError, RecursionError):
             add(_parse_slowly(position, record, context))
-            continue
-        if too_deep(record):
-            add(quarantine("too_deep", position, record))
             continue
         outcome = _make(found, position, context, drop, record)
         if dropped:
@@ -78,31 +93,9 @@ def parse(frames: Frames, context: Context) -> list[Outcome]:
     return outcomes
 
 
-def too_deep(record: bytes) -> bool:
-    """Whether brackets nest deeper than `MAX_DEPTH`; cheap for the usual record."""
-    if record.count(b"{") + record.count(b"[") <= MAX_DEPTH:
-        return False
-    return nesting(record) > MAX_DEPTH
-
-
-def nesting(record: bytes) -> int:
-    """How deep brackets nest outside strings."""
-    depth = deepest = 0
-    for token in _TOKENS.finditer(record):
-        first = token[0][:1]
-        if first in (b"{", b"["):
-            depth += 1
-            deepest = max(deepest, depth)
-        elif first in (b"}", b"]"):
-            depth -= 1
-    return deepest
-
-
 def _parse_slowly(position: int, record: bytes, context: Context) -> Outcome:
     """A record the typed decoder refused: say what is wrong with it, or drop the fields that do not fit."""
     record = record.rstrip(b" \t\r\n\x00")
-    if nesting(record) > MAX_DEPTH:
-        return quarantine("too_deep", position, record)
     try:
         found: Any = msgspec.json.decode(record)
     except (ValueError, RecursionError):
@@ -134,8 +127,8 @@ def _note_dropped(outcome: Outcome, dropped: list[str]) -> Outcome:
 def _make(found: eve.Eve, position: int, context: Context, drop: Drop, record: bytes) -> Outcome:
     """Kind and time are required; everything else is optional."""
     name = found.event_type
-    kind = KINDS.get(name) if name is not None else None
-    if name is None or kind is None:
+    plan = _PLANS.get(name) if name is not None else None
+    if name is None or plan is None:
         reason = SKIPS.get(name or "")
         return quarantine("unknown_kind", position, record) if reason is None else Skipped(reason, position)
     if found.timestamp is None:
@@ -143,9 +136,9 @@ def _make(found: eve.Eve, position: int, context: Context, drop: Drop, record: b
     when = context.times.read(found.timestamp)
     if when is None:
         return quarantine("bad_field:timestamp", position, record)
-    if not plausible(when[0], context.now):
+    if not YEAR_2000 <= when[0] <= context.latest:
         return quarantine("bad_time", position, record)
-    event = _build(found, kind, when, context, drop)
+    event = _build(found, plan, when, context, drop)
     event.event_uid = context.uid(position)
     session = found.flow_id
     if session is not None and not 0 <= session < 1 << 64:
@@ -154,8 +147,9 @@ def _make(found: eve.Eve, position: int, context: Context, drop: Drop, record: b
     return Parsed(event, position, name, (), session)
 
 
-def _build(found: eve.Eve, kind: Kind, when: tuple[int, int], context: Context, drop: Drop) -> Event:
+def _build(found: eve.Eve, plan: _Plan, when: tuple[int, int], context: Context, drop: Drop) -> Event:
     """The event of a record whose kind and time are known."""
+    kind = plan.kind
     src, src_port, dst, dst_port = _ends(found, kind, context.places, drop)
     app = found.app_proto or kind.app
     event = Event(
@@ -164,25 +158,29 @@ def _build(found: eve.Eve, kind: Kind, when: tuple[int, int], context: Context, 
         activity_id=kind.activity,
         time=when[0],
         time_quality=when[1],
-        severity_id=Severity.INFORMATIONAL,
+        severity_id=_INFORMATIONAL,
         product_vendor="OISF",
         product_name="Suricata",
         source_format=NUMBER,
+        src_ip=src.address,
+        src_scope=src.scope,
+        src_country=src.country,
+        src_asn=src.asn,
         src_port=src_port,
+        dst_ip=dst.address,
+        dst_scope=dst.scope,
+        dst_country=dst.country,
+        dst_asn=dst.asn,
         dst_port=dst_port,
-        direction_id=direction(src, dst),
+        direction_id=direction(src.scope, dst.scope),
         app_proto=None if app is None or app in _NO_APP else texts.static(app),
     )
-    if src is not None:
-        event.src_ip, event.src_scope, event.src_country, event.src_asn = src
-    if dst is not None:
-        event.dst_ip, event.dst_scope, event.dst_country, event.dst_asn = dst
     _read_common(event, found, drop)
-    for member in kind.members:
+    for member, reader in plan.readers:
         if (value := getattr(found, member)) is not None:
-            MEMBERS[member](event, value, drop)
-    if (finish := _FINISH.get(found.event_type or "")) is not None:
-        finish(event, found, drop)
+            reader(event, value, drop)
+    if plan.finish is not None:
+        plan.finish(event, found, drop)
     return event
 
 
@@ -193,7 +191,7 @@ def _read_common(event: Event, found: eve.Eve, drop: Drop) -> None:
         if event.proto is None:
             drop("proto")
     if (mark := found.community_id) is not None:
-        if mark.isascii() and len(mark) <= 64:
+        if len(mark) <= _MAX_MARK and mark.isascii():
             event.community_id = mark
         else:
             drop("community_id")
@@ -208,59 +206,58 @@ def _read_common(event: Event, found: eve.Eve, drop: Drop) -> None:
 def _read_volume(event: Event, flow: eve.Flow, drop: Drop) -> None:
     """In is what came back to the side that opened the connection; a netflow record knows one way only."""
     out = flow.bytes if flow.bytes_toserver is None else flow.bytes_toserver
-    if out is not None and 0 <= out < _U63:
-        event.bytes_out = out
-    elif out is not None:
-        drop("flow.bytes_toserver")
-    back = flow.bytes_toclient
-    if back is not None and 0 <= back < _U63:
-        event.bytes_in = back
-    elif back is not None:
-        drop("flow.bytes_toclient")
+    if out is not None:
+        if 0 <= out < _U63:
+            event.bytes_out = out
+        else:
+            drop("flow.bytes_toserver")
+    if (back := flow.bytes_toclient) is not None:
+        if 0 <= back < _U63:
+            event.bytes_in = back
+        else:
+            drop("flow.bytes_toclient")
 
 
-_Ends = tuple[Place | None, int | None, Place | None, int | None]
+_Ends = tuple[Place, int | None, Place, int | None]
 
 
 def _ends(found: eve.Eve, kind: Kind, places: Places, drop: Drop) -> _Ends:
-    """Who opened the connection and to whom; ports that are none are dropped."""
+    """Who opened the connection and to whom; what is no address or port is dropped."""
     src_text, dst_text, src_port, dst_port = found.src_ip, found.dest_ip, found.src_port, found.dest_port
     if src_text is None and found.arp is not None:
         src_text, dst_text = found.arp.src_ip, found.arp.dest_ip
-    src = _place(src_text, "src_ip", places, drop)
-    dst = _place(dst_text, "dest_ip", places, drop)
-    if src_port is not None and not 0 <= src_port <= 65_535:
+    src = places[src_text] if src_text else NOWHERE
+    dst = places[dst_text] if dst_text else NOWHERE
+    if src is None:
+        drop("src_ip")
+        src = NOWHERE
+    if dst is None:
+        drop("dest_ip")
+        dst = NOWHERE
+    if src_port is not None and not 0 <= src_port <= _LAST_PORT:
         drop("src_port")
         src_port = None
-    if dst_port is not None and not 0 <= dst_port <= 65_535:
+    if dst_port is not None and not 0 <= dst_port <= _LAST_PORT:
         drop("dest_port")
         dst_port = None
-    if kind.packet and _is_reply(found, src, src_port, dst, dst_port):
+    if kind.packet and _is_reply(found, (src, src_port, dst, dst_port)):
         return dst, dst_port, src, src_port
     return src, src_port, dst, dst_port
 
 
-def _place(text: str | None, name: str, places: Places, drop: Drop) -> Place | None:
-    if not text:
-        return None
-    place = places.find(text)
-    if place is None:
-        drop(name)
-    return place
-
-
-def _is_reply(found: eve.Eve, src: Place | None, src_port: int | None, dst: Place | None, dst_port: int | None) -> bool:
+def _is_reply(found: eve.Eve, ends: _Ends) -> bool:
     """Whether the packet went back to the client: flow ends, else `direction`, else packet counts and own networks."""
     flow = found.flow
     if flow is not None and flow.src_ip is not None:
         if flow.src_ip == found.src_ip and found.src_ip != found.dest_ip:
             return False
-        return flow.src_ip == found.dest_ip and flow.src_port in (None, found.dest_port)
+        return flow.src_ip == found.dest_ip and flow.src_port in {None, found.dest_port}
     if found.direction is not None:
         return found.direction == "to_client"
     if flow is not None and flow.pkts_toclient == 0:
         return False
-    if src is None or dst is None or src_port is None or dst_port is None:
+    src, src_port, dst, dst_port = ends
+    if src_port is None or dst_port is None:
         return False
     return {src.scope, dst.scope} == {1, 2} and src_port < 1024 <= dst_port
 
@@ -363,6 +360,11 @@ _FINISH: Final = {
     "email": _finish_mail,
     "imap": _finish_mail,
     "engine": _finish_engine,
+}
+
+#: kind -> how to make its event: resolved once, because this is the hot path
+_PLANS: Final = {
+    name: _Plan(kind, tuple((m, MEMBERS[m]) for m in kind.members), _FINISH.get(name)) for name, kind in KINDS.items()
 }
 
 __all__ = ["COMMENTS", "FRAMING", "MAPPING", "NAME", "NUMBER", "TITLE", "parse", "recognise"]
