@@ -11,13 +11,12 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from litestar import Litestar, MediaType, Request, Router
+from litestar import Litestar, Request, Router
 from litestar.connection import ASGIConnection
 from litestar.datastructures import State
 from litestar.exceptions import NotFoundException
 from litestar.handlers import BaseRouteHandler
 from litestar.openapi.config import OpenAPIConfig
-from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.openapi.spec import Components, Reference, SecurityScheme
 from litestar.types import ControllerRouterHandler
 
@@ -26,6 +25,7 @@ from commonwatch.errors import InvalidInput
 from commonwatch.web import auth, problems
 from commonwatch.web.headers import Harden
 from commonwatch.web.logs import log_request
+from commonwatch.web.openapi import SERVED
 from commonwatch.web.ports import Ports
 from commonwatch.web.rooms import KEY, Room
 from commonwatch.web.routes import agreements, audit, explore, findings, gateway, live, members, pages, session
@@ -91,7 +91,7 @@ def _openapi() -> OpenAPIConfig:
     return OpenAPIConfig(
         title="Commonwatch hub", version=__version__, components=Components(security_schemes=schemes),
         security=[{"session": []}, {"token": []}], openapi_router=router,
-        render_plugins=[JsonRenderPlugin(path="/", media_type=MediaType.JSON)],
+        render_plugins=[SERVED],
         description="Everyone acts for an organisation and a purpose. Errors are RFC 9457 problems.",
         use_handler_docstrings=True,
     )  # fmt: skip

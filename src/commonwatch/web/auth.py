@@ -10,13 +10,16 @@ from __future__ import annotations
 
 import base64
 import binascii
+from collections.abc import Callable
 from typing import Any, cast
 
+from litestar import Request
 from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler
 
+from commonwatch.agreements.reader import Reader
 from commonwatch.errors import NotAuthenticated, NotPermitted
-from commonwatch.web.ports import Principal
+from commonwatch.web.ports import Accounts, Principal
 from commonwatch.web.rooms import room
 
 COOKIE = "cw_session"
@@ -44,7 +47,7 @@ async def _principal(connection: Connection) -> Principal:
     here = room(connection)
     accounts, authorization = here.ports.accounts, connection.headers.get("authorization")
     if authorization is not None:
-        secret = _token(authorization, basic=connection.url.path.startswith("/taxii2"))
+        secret = _token(authorization, basic=False)
         return await here.workers.brief(accounts.bearer, secret)
     if cookie := connection.cookies.get(COOKIE):
         return await here.workers.brief(accounts.session, cookie)
@@ -86,6 +89,17 @@ def need_admin(principal: Principal) -> None:
     """Refuse whoever is not an administrator of their organisation."""
     if not principal.admin:
         raise NotPermitted("only an administrator of your organisation may do this", todo="ask one of them")
+
+
+def taxii_reader(accounts: Accounts) -> Callable[[Request[Any, Any, Any]], Reader]:
+    """How the TAXII routes find who asks: a token with the scope `taxii`, as Bearer or as the password of Basic."""
+
+    def authenticate(request: Request[Any, Any, Any]) -> Reader:
+        principal = accounts.bearer(_token(request.headers.get("authorization", ""), basic=True))
+        _check_scope(principal, "taxii")
+        return principal.reader
+
+    return authenticate
 
 
 def user(request: Any) -> Principal:

@@ -14,12 +14,16 @@ from typing import Any
 import msgspec
 from litestar import Request, Response
 from litestar.exceptions import HTTPException, MethodNotAllowedException, ValidationException
+from litestar.routes import BaseRoute
 
 from commonwatch.errors import CommonwatchError, Gone, InvalidInput, NotAuthenticated, NotFound, Overloaded
 
 MEDIA_TYPE = "application/problem+json"
 log = logging.getLogger("commonwatch.web")
 _PATH = re.compile(r" - at `(?:key in )?\$?(?P<path>[^`]*)`$")
+
+
+_MISSING = re.compile(r"^Missing required \w+ parameter '(\w+)'")
 
 
 class Refused(CommonwatchError):
@@ -83,12 +87,11 @@ def ours(request: Request[Any, Any, Any], error: CommonwatchError) -> Response[b
     return answer(error, headers)
 
 
-def framework(_: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:
+def framework(request: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:
     """An error of the framework: kept to its status, told in our words."""
     if isinstance(error, MethodNotAllowedException):
-        allowed = (error.headers or {}).get("Allow", "")
         refusal = Refused(405, "method-not-allowed", "this method is not offered here", todo="look at /openapi.json")
-        return answer(refusal, {"Allow": allowed} if allowed else {})
+        return answer(refusal, {"Allow": ", ".join(sorted(_offered(request)))})
     if isinstance(error, ValidationException):
         return answer(_invalid(error))
     if error.status_code == 404:
@@ -125,6 +128,19 @@ def malformed(error: Exception) -> InvalidInput:
     return InvalidInput(_without_values(what), where=where, todo="look at /openapi.json")
 
 
+def _offered(request: Request[Any, Any, Any]) -> set[str]:
+    """The methods of the routes that fit a path (the framework does not tell)."""
+    parts = [part for part in request.url.path.split("/") if part]
+    return {str(m) for route in request.app.routes if _fits(route, parts) for m in getattr(route, "methods", ())}
+
+
+def _fits(route: BaseRoute, parts: list[str]) -> bool:
+    wanted = route.path_components
+    return len(wanted) == len(parts) and all(
+        not isinstance(want, str) or want == part for want, part in zip(wanted, parts, strict=True)
+    )
+
+
 def _without_values(what: str) -> str:
     return re.sub(r"Invalid (enum value|value) .*", r"This value is not one of those allowed", what)
 
@@ -132,6 +148,8 @@ def _without_values(what: str) -> str:
 def _invalid(error: ValidationException) -> InvalidInput:
     extra = error.extra if isinstance(error.extra, list) else []
     keys = sorted({str(item["key"]) for item in extra if isinstance(item, dict) and "key" in item})
+    if missing := _MISSING.search(error.detail):
+        keys = [missing.group(1)]
     return InvalidInput(
         "a parameter is missing or not of its type", where=", ".join(keys), todo="look at /openapi.json"
     )

@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 from litestar import Request, Router, get, post
+from litestar.params import FromPath, JSONBody
 
 from commonwatch.web.auth import need_admin, user
 from commonwatch.web.messages import AgreementView, Plain, Revoke
@@ -25,7 +26,7 @@ async def list_agreements(request: Req) -> list[AgreementView]:
 
 
 @get("/{agreement:str}")
-async def show_agreement(request: Req, agreement: str) -> AgreementView:
+async def show_agreement(request: Req, agreement: FromPath[str]) -> AgreementView:
     """One agreement with its document, signed envelope and statements."""
     here = room(request)
     info, more = await here.workers.brief(here.ports.agreements.one, user(request), agreement)
@@ -41,7 +42,7 @@ async def register(request: Req) -> AgreementView:
 
 
 @post("/{agreement:str}/revoke", status_code=200)
-async def revoke(request: Req, agreement: str, data: Revoke) -> Plain:
+async def revoke(request: Req, agreement: FromPath[str], data: JSONBody[Revoke]) -> Plain:
     """Revoke it, as an administrator of a party: signed with my organisation's key, effective on the next read."""
     here, who = room(request), user(request)
     need_admin(who)

@@ -5,16 +5,16 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from litestar import Request, Router, get
-from litestar.params import Parameter
+from litestar.params import QueryParameter
 
 from commonwatch.web.auth import user
 from commonwatch.web.messages import Plain
 from commonwatch.web.rooms import room
 
 Req = Request[Any, Any, Any]
-Number = Annotated[int, Parameter(ge=0, le=2**53)]
-Start = Annotated[int, Parameter(query="from", ge=0, le=2**53)]
-Limit = Annotated[int, Parameter(ge=1, le=1_000)]
+Number = Annotated[int, QueryParameter(ge=0, le=2**53)]
+Start = Annotated[int, QueryParameter(name="from", ge=0, le=2**53)]
+Limit = Annotated[int, QueryParameter(ge=1, le=1_000)]
 
 
 @get("/checkpoint")

@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 from litestar import Request, Response, Router, get, post
+from litestar.params import FromPath, JSONBody
 
 from commonwatch.govern.query import Answer, Query
 from commonwatch.web.auth import user
@@ -69,7 +70,7 @@ async def list_releases(request: Req) -> Releases:
 
 
 @get("/releases/{release:str}", media_type=ARROW)
-async def open_release(request: Req, release: str) -> Response[bytes]:
+async def open_release(request: Req, release: FromPath[str]) -> Response[bytes]:
     """One release: an Arrow IPC stream with its contract in the schema metadata key `commonwatch`."""
     here, reader, packed = room(request), user(request).reader, request.app.state[PACKED]
     wants = "gzip" in request.headers.get("accept-encoding", "")
@@ -91,7 +92,7 @@ async def open_release(request: Req, release: str) -> Response[bytes]:
 
 
 @post("/query", status_code=200, opt={"scope": "read"})
-async def ask(request: Req, data: Query) -> Answer:
+async def ask(request: Req, data: JSONBody[Query]) -> Answer:
     """One typed question: rows, top, distinct, histogram or cube. Ends when the client goes."""
     here, reader = room(request), user(request).reader
     return await here.workers.ask(

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from litestar import Request, Router, get
-from litestar.params import Parameter
+from litestar.params import QueryParameter
 
 from commonwatch.web.auth import user
 from commonwatch.web.messages import Plain
 from commonwatch.web.rooms import room
 
 Req = Request[Any, Any, Any]
-Limit = Annotated[int, Parameter(ge=1, le=10_000, description="at most so many, newest first")]
+Limit = Annotated[int, QueryParameter(ge=1, le=10_000, description="at most so many, newest first")]
 
 
 @get("/indicators")

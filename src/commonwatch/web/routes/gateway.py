@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
 from litestar import Request, Response, Router, get, post
-from litestar.params import Parameter
+from litestar.params import QueryParameter
 from litestar.response import Stream
 
 from commonwatch.web.messages import Plain
@@ -19,7 +19,7 @@ from commonwatch.web.rooms import Closing, room
 from commonwatch.web.streams import begin, held
 
 Req = Request[Any, Any, Any]
-Number = Annotated[int, Parameter(ge=0, le=2**53)]
+Number = Annotated[int, QueryParameter(ge=0, le=2**53)]
 NDJSON = "application/x-ndjson"
 JSON = "application/json"
 MOST_ENROL, MOST_BEAT, MOST_BATCH = 64 << 10, 1 << 20, 32 << 20

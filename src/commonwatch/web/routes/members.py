@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 from litestar import Request, Router, delete, get, post
+from litestar.params import FromPath, JSONBody
 
 from commonwatch.web.auth import PEOPLE, user
 from commonwatch.web.messages import NewToken, TokenMade
@@ -30,7 +31,7 @@ async def tokens(request: Req) -> list[TokenInfo]:
 
 
 @post("/tokens", status_code=201, opt={"scope": PEOPLE})
-async def make_token(request: Req, data: NewToken) -> TokenMade:
+async def make_token(request: Req, data: JSONBody[NewToken]) -> TokenMade:
     """Make an API token that narrows what I may do. The answer shows its secret, once."""
     here = room(request)
     make = here.ports.accounts.make_token
@@ -39,7 +40,7 @@ async def make_token(request: Req, data: NewToken) -> TokenMade:
 
 
 @delete("/tokens/{token:str}", status_code=204, opt={"scope": PEOPLE})
-async def drop_token(request: Req, token: str) -> None:
+async def drop_token(request: Req, token: FromPath[str]) -> None:
     """Revoke one of my tokens."""
     here = room(request)
     await here.workers.brief(here.ports.accounts.drop_token, user(request), token)

@@ -6,6 +6,7 @@ from typing import Any
 
 from litestar import Request, Response, Router, get
 from litestar.exceptions import NotFoundException
+from litestar.params import FromPath
 
 from commonwatch.errors import CommonwatchError
 from commonwatch.web import problems
@@ -25,7 +26,7 @@ async def page(request: Req) -> Response[bytes]:
 
 
 @get("/assets/{name:path}", include_in_schema=False)
-async def asset(request: Req, name: str) -> Response[bytes]:
+async def asset(request: Req, name: FromPath[str]) -> Response[bytes]:
     """A hashed file of the UI."""
     return _file(request, room(request).ui.file(f"assets/{name.lstrip('/')}"))
 

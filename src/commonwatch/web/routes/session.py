@@ -6,6 +6,7 @@ from typing import Any
 
 from litestar import Request, Response, Router, delete, get, post
 from litestar.datastructures import Cookie
+from litestar.params import JSONBody
 
 from commonwatch.errors import InvalidInput, NotAuthenticated
 from commonwatch.web.auth import COOKIE, PEOPLE, user
@@ -17,7 +18,7 @@ Req = Request[Any, Any, Any]
 
 
 @post("/", status_code=200, opt={"open": True})
-async def open_session(request: Req, data: OpenSession) -> Response[SessionView]:
+async def open_session(request: Req, data: JSONBody[OpenSession]) -> Response[SessionView]:
     """Log in with a setup link or with person and passphrase; sets the session cookie."""
     here = room(request)
     opened = await here.workers.brief(_open, here.ports.accounts, data)
@@ -33,7 +34,7 @@ async def show_session(request: Req) -> SessionView:
 
 
 @post("/purpose", status_code=200, opt={"scope": PEOPLE})
-async def switch_purpose(request: Req, data: SwitchPurpose) -> SessionView:
+async def switch_purpose(request: Req, data: JSONBody[SwitchPurpose]) -> SessionView:
     """Act for another purpose from now on. Everything shown so far must be asked again."""
     here, secret = room(request), _secret(request)
     principal = await here.workers.brief(here.ports.accounts.switch_purpose, secret, data.purpose)
