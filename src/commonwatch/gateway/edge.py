@@ -50,7 +50,7 @@ def edge_keys(root: bytes, owner: str) -> Keys:
         pfx=derive(root, "edge", "ip", 0, owner=owner),
         det=derive(root, "edge", "ip", 0, owner=owner, length=16),
         names=names,
-        for_hub=derive(root, "hub", "owner", 0, owner=owner),
+        for_hub=derive(root, "hub", "owner", 0),
     )
 
 

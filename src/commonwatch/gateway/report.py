@@ -11,11 +11,11 @@ import msgspec
 
 from commonwatch.errors import InvalidInput
 from commonwatch.events.address import IpNetwork
-from commonwatch.gateway.inbox import listing
+from commonwatch.gateway.downlink.inbox import listing
+from commonwatch.gateway.downlink.witness import held_checkpoint
 from commonwatch.gateway.journal import Journal
-from commonwatch.gateway.policy import NUMBER
 from commonwatch.gateway.state import Settings, StateFolder
-from commonwatch.gateway.witness import held_checkpoint
+from commonwatch.ingest.geo import GeoTable, read_table
 from commonwatch.ingest.labelling import Labeller
 from commonwatch.ingest.rules import default_rules, read_rules
 from commonwatch.wire.messages import Counts
@@ -61,7 +61,6 @@ def status(folder: StateFolder) -> dict[str, Any]:
             "gateway": identity.gateway,
             "org": identity.org,
             "hub": identity.url,
-            "snapshot": int(journal.note(NUMBER) or b"0"),
             "spool": {"batches": batches, "events": events, "bytes": size},
             "counts": msgspec.to_builtins(counts_of(counts)) | {"stored": counts.get("stored", 0)},
             "set_aside": [{"rows": rows, "reason": reason} for _, rows, reason in journal.set_aside_reasons()],
@@ -82,13 +81,21 @@ def labeller_of(folder: StateFolder, settings: Settings) -> Labeller:
     """The owner's labelling rules, or those a fresh gateway starts with."""
     if not settings.labels:
         return Labeller(default_rules())
-    path = folder.path / Path(settings.labels)
+    return Labeller(read_rules(_file(folder, settings.labels)))
+
+
+def geo_table(folder: StateFolder, settings: Settings) -> GeoTable | None:
+    """The table of countries and AS numbers, if there is one."""
+    return read_table(_file(folder, settings.geo).decode().splitlines()) if settings.geo else None
+
+
+def _file(folder: StateFolder, name: str) -> bytes:
+    """A file the settings name, relative to the folder."""
+    path = folder.path / Path(name)
     try:
-        return Labeller(read_rules(path.read_bytes()))
+        return path.read_bytes()
     except OSError as error:
-        raise InvalidInput(
-            f"the labelling rules cannot be read: {error.strerror}", where=str(path), todo="correct settings.toml"
-        ) from None
+        raise InvalidInput(f"cannot be read: {error.strerror}", where=str(path), todo="correct settings.toml") from None
 
 
 def own_networks(settings: Settings) -> tuple[IpNetwork, ...]:

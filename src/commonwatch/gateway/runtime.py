@@ -18,16 +18,16 @@ from commonwatch import __version__
 from commonwatch.errors import CommonwatchError
 from commonwatch.gateway import protocol as p
 from commonwatch.gateway.clock import Clock
-from commonwatch.gateway.collect import Collector, Sealer
+from commonwatch.gateway.downlink.inbox import Inbox
+from commonwatch.gateway.downlink.policy import Policy, PolicyKeeper
+from commonwatch.gateway.downlink.witness import Witness
 from commonwatch.gateway.edge import edge_keys
-from commonwatch.gateway.inbox import Inbox
 from commonwatch.gateway.journal import Journal, Mark, Spooled
 from commonwatch.gateway.link import Link
 from commonwatch.gateway.narrow import narrow
-from commonwatch.gateway.policy import Policy, PolicyKeeper, Verify
-from commonwatch.gateway.report import counts_of, labeller_of, own_networks, summary
+from commonwatch.gateway.reading.collect import Collector, Sealer
+from commonwatch.gateway.report import counts_of, geo_table, labeller_of, own_networks, summary
 from commonwatch.gateway.state import StateFolder
-from commonwatch.gateway.witness import Witness
 from commonwatch.ingest.source import Source
 from commonwatch.wire.batch import unseal
 from commonwatch.wire.messages import Checkpoint, Downlink, Heartbeat, SnapshotMessage
@@ -42,26 +42,23 @@ REST_AFTER_FAULT = 2.0
 class Runtime:
     """One gateway over one state folder."""
 
-    def __init__(
-        self, folder: StateFolder, inputs: Sequence[Path], verify: Verify, say: Callable[[str], None], *, once: bool
-    ) -> None:
+    def __init__(self, folder: StateFolder, inputs: Sequence[Path], say: Callable[[str], None], *, once: bool) -> None:
         identity, settings, key = folder.identity, folder.settings(), folder.signing_key
         self._say, self._once, self._settings = say, once, settings
         self._said: dict[str, float] = {}
         self.journal = Journal(folder.path / "gateway.db")
         self._clock = Clock(floor=int(self.journal.note(PROVEN) or b"0"))
-        self._keys = edge_keys(folder.root, identity.org)
-        self._keeper = PolicyKeeper(self.journal, verify, self._keys, self._clock)
+        self._keeper = PolicyKeeper(self.journal, identity, edge_keys(folder.root, identity.org), self._clock)
         self._witness = Witness(self.journal, identity.audit_key)
         self._inbox = Inbox(self.journal, folder)
         labeller = labeller_of(folder, settings)
         self._sealer = Sealer(identity.gateway, identity.org, key, labeller.version)
         self._public = key.public_key()
-        own, events_key = own_networks(settings), folder.events_key
+        own, geo, events_key = own_networks(settings), geo_table(folder, settings), folder.events_key
 
         def source(mark: Mark) -> Source:
             return Source(
-                id=mark.source, generation=mark.generation, key=events_key, zone=settings.zone, own=own,
+                id=mark.source, generation=mark.generation, key=events_key, zone=settings.zone, own=own, geo=geo,
                 clock=self._clock.now,
             )  # fmt: skip
 

@@ -16,11 +16,11 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from commonwatch.events.event import Event
 from commonwatch.events.labels import Label
 from commonwatch.gateway.clock import Clock
+from commonwatch.gateway.downlink.policy import Policy
 from commonwatch.gateway.edge import Columns
 from commonwatch.gateway.journal import Bad, Journal, Mark, Spooled
-from commonwatch.gateway.opened import Opened
-from commonwatch.gateway.policy import Policy
-from commonwatch.gateway.tail import Tail
+from commonwatch.gateway.reading.opened import Opened
+from commonwatch.gateway.reading.tail import Tail
 from commonwatch.ingest.labelling import Labeller
 from commonwatch.ingest.outcome import Outcome, Parsed, Quarantined
 from commonwatch.ingest.source import Source

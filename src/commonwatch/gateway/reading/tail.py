@@ -15,7 +15,7 @@ from typing import NamedTuple
 import msgspec
 
 from commonwatch.gateway.journal import Mark
-from commonwatch.gateway.opened import TELLING, Head, Opened, head_of
+from commonwatch.gateway.reading.opened import TELLING, Head, Opened, head_of
 from commonwatch.ingest.source import Source
 
 _INODE = (1 << 63) - 1

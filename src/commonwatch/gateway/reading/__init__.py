@@ -1,0 +1,1 @@
+"""From files to the spool: which files, their bytes, what becomes of each record."""
