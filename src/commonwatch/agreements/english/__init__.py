@@ -1,13 +1,12 @@
-"""The controlled English of documents."""
+"""The controlled English of documents: `say` makes the text people sign, `read` makes the document of a text.
 
-from __future__ import annotations
+The text is injective: read(say(d)) == d and say(read(t)) == t. `GRAMMAR` is signed with every signature; when the
+grammar changes its number rises and the old one stays readable.
+"""
 
-from commonwatch.agreements.decode import to_yaml
-from commonwatch.agreements.document import Document
+from commonwatch.agreements.english.reading import read, read_clause
+from commonwatch.agreements.english.saying import say, say_clause
 
 GRAMMAR = "1"
 
-
-def say(document: Document) -> str:
-    """The document in words."""
-    return to_yaml(document)
+__all__ = ["GRAMMAR", "read", "read_clause", "say", "say_clause"]
