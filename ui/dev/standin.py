@@ -13,6 +13,7 @@ import random
 import sys
 import threading
 import time
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from http.cookies import SimpleCookie
@@ -75,13 +76,13 @@ def _event(rng: random.Random, org: str, sector: str, region: str, at: datetime,
     third = rng.randint(1, 14) if planted else rng.randint(1, 250)
     return {
         "time": at + timedelta(seconds=rng.randint(0, 3599)),
-        "owner": org,
-        "owner_sector": sector,
-        "owner_region": region,
-        "event_class": kind,
+        "org": org,
+        "sector": sector,
+        "region": region,
+        "class": kind,
         "severity": rng.choices(SEVERITIES, (1, 1, 2, 6, 4) if planted else (8, 6, 4, 2, 0.4))[0],
-        "malware_family": family,
-        "rule_name": f"{'ET MALWARE' if kind == 'malware' else 'ET ' + kind.upper()} {family} {rng.choice(['beacon', 'download', 'check-in'])}",
+        "family": family,
+        "rule": f"{'ET MALWARE' if kind == 'malware' else 'ET ' + kind.upper()} {family} {rng.choice(['beacon', 'download', 'check-in'])}",
         "action": rng.choice(ACTIONS),
         "src_country": "RU" if planted else rng.choice(COUNTRIES),
         "src_ip": f"{'203.0.113' if planted else rng.choice(['198.51.100', '192.0.2'])}.{third}",
@@ -93,16 +94,16 @@ def _event(rng: random.Random, org: str, sector: str, region: str, at: datetime,
 
 
 LABELS = {
-    "owner": "contributor", "owner_sector": "contributor sector", "owner_region": "contributor region", "event_class": "kind of event",
-    "severity": "severity", "malware_family": "malware name", "rule_name": "signature", "action": "action taken", "src_country": "source country",
+    "org": "contributor", "sector": "sector", "region": "region", "class": "event class",
+    "severity": "severity", "family": "malware family", "rule": "signature", "action": "action taken", "src_country": "source country",
     "src_ip": "source address", "dst_ip": "destination address", "dst_port": "destination port", "domain": "domain name", "user": "user name",
     "time": "time",
 }  # fmt: skip
-KINDS = {"owner": "org", "owner_region": "region", "src_country": "country", "severity": "ordinal"}
+KINDS = {"org": "org", "region": "region", "src_country": "country", "severity": "ordinal"}
 
 READERS: dict[str, dict[str, Any]] = {
-    "mssp": {"org": "northwatch", "name": "Northwatch Managed Security", "roles": ["mssp"], "person": "Mara Northwatch", "hidden": {"user": "field-not-granted", "src_country": "not-held"}},
-    "cert": {"org": "cert-eu", "name": "Sector CERT", "roles": ["cert"], "person": "Carl Cert", "hidden": {"owner": "not-agreed", "user": "not-agreed", "dst_ip": "charter"}},
+    "mssp": {"org": "northwatch", "name": "Northwatch Managed Security", "roles": ["mssp"], "person": "Mara Northwatch", "hidden": {"user": "field-not-granted", "action": "not-held"}},
+    "cert": {"org": "cert-eu", "name": "Sector CERT", "roles": ["cert"], "person": "Carl Cert", "hidden": {"org": "not-agreed", "user": "not-agreed", "dst_ip": "charter"}},
     "sme": {"org": "alder-dental", "name": "Alder Dental", "roles": ["sme"], "person": "Ada Alder", "hidden": {}},
 }  # fmt: skip
 
@@ -128,7 +129,7 @@ class World:
     def visible(self, role: str) -> list[dict[str, Any]]:
         """The events a reader may see, withheld fields as `{withheld}`."""
         me = READERS[role]
-        rows = [e for e in self.events if (e["owner"] == me["org"] if role == "sme" else self.states[e["owner"]] == "active")]
+        rows = [e for e in self.events if (e["org"] == me["org"] if role == "sme" else self.states[e["org"]] == "active")]
         hidden = {name: {"withheld": why, "ask": "Northwatch Managed Security" if role == "sme" else None, "clause": None} for name, why in me["hidden"].items()}
         return [{**e, **hidden} for e in rows]
 
@@ -139,7 +140,7 @@ def _iso(at: datetime) -> str:
 
 def _shown(row: dict[str, Any], key: str) -> str:
     value = row[key]
-    return "withheld" if isinstance(value, dict) else "(none)" if value is None else str(value)
+    return "(withheld)" if isinstance(value, dict) else "(none)" if value is None else str(value)
 
 
 def _keep(row: dict[str, Any], chosen: dict[str, Any], span: tuple[datetime, datetime] | None) -> bool:
@@ -166,11 +167,11 @@ def release(world: World, role: str) -> bytes:
     """The reader's exact release: hour bins, categorical dims, sector and region derived where owners are shown."""
     rows = world.visible(role)
     hidden = READERS[role]["hidden"]
-    keys = [k for k in ("owner", "owner_sector", "owner_region", "event_class", "severity", "malware_family", "action", "src_country") if k not in hidden]
+    keys = [k for k in ("org", "sector", "region", "class", "severity", "family", "action") if k not in hidden]
     edges = [START + timedelta(hours=h) for h in range(DAYS * 24 - 5 + 1)]
     values = {k: (SEVERITIES if k == "severity" else sorted({_shown(r, k) for r in rows})) for k in keys}
     codes = {k: {v: i for i, v in enumerate(values[k])} for k in keys}
-    derived = [k for k in ("owner_sector", "owner_region") if "owner" in keys]
+    derived = [k for k in ("sector", "region") if "org" in keys]
     plain = [k for k in keys if k not in derived]
     cells: dict[tuple[int, ...], int] = {}
     for r in rows:
@@ -181,12 +182,13 @@ def release(world: World, role: str) -> bytes:
     arrays += [pa.array([c[i + 1] for c in order], pa.uint8()) for i in range(len(plain))]
     arrays.append(pa.array([cells[c] for c in order], pa.uint32()))
     dims: list[dict[str, Any]] = [{"key": "t", "label": "time", "kind": "time", "n": len(edges) - 1, "edges": [_iso(e) for e in edges], "disclosed": "hour"}]
-    dims += [{"key": k, "label": LABELS[k], "kind": KINDS.get(k, "nominal"), "n": len(values[k]), "values": values[k], "parent": None} for k in plain + derived]
-    home = {r["owner"]: r for r in rows} if derived else {}
+    described = {k: {"key": k, "label": LABELS[k], "kind": KINDS.get(k, "nominal"), "n": len(values[k]), "values": values[k], "withheld": None} for k in keys}
+    dims += [{**described[k], "parent": None} for k in plain]
+    home = {r["org"]: r for r in rows} if derived else {}
     meta = {
         "contract": 1, "release": f"{role}-{world.epoch}", "version": 1, "kind": "exact",
         "measures": [{"column": "w0", "key": "events", "label": "events", "unit": "events"}], "dims": dims,
-        "derived": [{"dim": k, "from": "owner", "map": [codes[k][home[o][k]] for o in values["owner"]]} for k in derived],
+        "derived": [{"dim": described[k], "from": "org", "map": [codes[k][home[o][k]] for o in values["org"]]} for k in derived],
         "variance": None, "threshold": None, "privacy": None,
         "provenance": {"policy_epoch": world.epoch, "watermark": _iso(WATERMARK), "made_at": _iso(WATERMARK), "good_until": None,
                        "reader": {"org": READERS[role]["org"]}, "agreements": sum(s == "active" for s in world.states.values()), "members": None},
@@ -211,7 +213,7 @@ def answer(world: World, role: str, query: dict[str, Any]) -> dict[str, Any]:
         start = int(query.get("after") or 0)
         page = rows[start : start + query["limit"]]
         names = list(LABELS)[-1:] + list(LABELS)[:-1]
-        out["columns"] = [{"name": n, "label": LABELS[n], "kind": "txt", "field": n, "disclosure": None} for n in names]
+        out["columns"] = [{"name": n, "label": LABELS[n], "kind": "time" if n == "time" else "text", "field": n, "disclosure": None} for n in names]
         out["rows"] = [{"ref": f"row-{start + i}", "cells": [_iso(r[n]) if n == "time" else r[n] for n in names], "clauses": [i % 2]} for i, r in enumerate(page)]
         out["after"] = str(start + len(page)) if start + len(page) < len(rows) else None
         return out
@@ -222,7 +224,7 @@ def answer(world: World, role: str, query: dict[str, Any]) -> dict[str, Any]:
         shown = _iso(r["time"].replace(minute=0, second=0)) if query["kind"] == "histogram" else _shown(r, key)
         counts[shown] = counts.get(shown, 0) + 1
     ranked = sorted(counts.items()) if query["kind"] == "histogram" else sorted(counts.items(), key=lambda kv: (-kv[1], kv[0]))[: query.get("limit", 20)]
-    out["columns"] = [{"name": key, "label": LABELS[key], "kind": "txt", "field": key, "disclosure": None}, {"name": "events", "label": "events", "kind": "u64"}]
+    out["columns"] = [{"name": key, "label": LABELS[key], "kind": "text", "field": key, "disclosure": None}, {"name": "events", "label": "events", "kind": "u64"}]
     out["rows"] = [{"cells": [{"withheld": hidden, "ask": None, "clause": None} if hidden else v, n]} for v, n in ranked]
     out["other"], out["bin"] = len(rows) - sum(n for _, n in ranked), "1h"
     return out
@@ -274,9 +276,9 @@ INDICATORS = [
 ]  # fmt: skip
 ALERTS = [
     {"id": "alert-1", "kind": "outbreak", "state": "open", "title": "GrayWeasel is new at 6 organisations in 3 sectors", "at": "2026-11-16T11:20:00Z", "expected": 0.4, "seen": 6,
-     "text": "Usually 0 or 1 organisation a week reports it for the first time.", "filter": {"dims": {"malware_family": {"in": ["GrayWeasel"]}}, "time": {"last": "4d"}}},
+     "text": "Usually 0 or 1 organisation a week reports it for the first time.", "filter": {"dims": {"family": {"in": ["GrayWeasel"]}}, "time": {"last": "4d"}}},
     {"id": "alert-2", "kind": "hotspot", "state": "acknowledged", "title": "More failed sign-ins than usual in Hospitality", "at": "2026-11-12T03:00:00Z", "text": "Two organisations, one night.",
-     "filter": {"dims": {"event_class": {"in": ["auth"]}, "owner_sector": {"in": ["Hospitality"]}}, "time": {"from": "2026-11-11T00:00:00Z", "to": "2026-11-13T00:00:00Z"}}},
+     "filter": {"dims": {"class": {"in": ["auth"]}, "sector": {"in": ["Hospitality"]}}, "time": {"from": "2026-11-11T00:00:00Z", "to": "2026-11-13T00:00:00Z"}}},
 ]  # fmt: skip
 
 
@@ -309,7 +311,8 @@ class Handler(BaseHTTPRequestHandler):
         for name, value in headers.items():
             self.send_header(name.replace("_", "-"), value)
         self.end_headers()
-        self.wfile.write(body)
+        with suppress(ConnectionError):  # an overtaken question is aborted by the browser
+            self.wfile.write(body)
 
     def _json(self, value: Any, status: int = 200, **headers: str) -> None:
         self._send(status, json.dumps(value).encode(), "application/json", **headers)

@@ -4,6 +4,8 @@ import { BadRelease, cubeOf, readRelease } from './release.ts';
 
 type Json = Record<string, unknown>;
 
+const SECTOR = { key: 'sector', label: 'sector', kind: 'nominal', n: 2, values: ['Legal', 'Retail'] };
+
 const META: Json = {
   contract: 1,
   release: 'r1',
@@ -13,9 +15,8 @@ const META: Json = {
   dims: [
     { key: 't', label: 'time', kind: 'time', n: 2, edges: ['2026-11-06T00:00:00Z', '2026-11-06T01:00:00Z', '2026-11-06T03:00:00Z'] },
     { key: 'org', label: 'contributor', kind: 'org', n: 3, values: ['a', 'b', 'withheld'], withheld: 2 },
-    { key: 'sector', label: 'sector', kind: 'nominal', n: 2, values: ['Legal', 'Retail'] },
   ],
-  derived: [{ dim: 'sector', from: 'org', map: [0, 1, 1] }],
+  derived: [{ dim: SECTOR, from: 'org', map: [0, 1, 1] }],
   withheld: [{ dim: 'src_ip', label: 'source address', reason: 'field-not-granted', ask: null, clause: null }],
   provenance: { policy_epoch: 41, watermark: '2026-11-06T03:00:00Z', made_at: '2026-11-06T03:00:00Z', good_until: null, agreements: 3, members: null },
 }; // prettier-ignore
@@ -52,11 +53,9 @@ describe('a release', () => {
     ['no time', () => release({ ...META, dims: (META['dims'] as Json[]).slice(1) })],
     ['a wrong n', () => release({ ...META, dims: [{ ...(META['dims'] as Json[])[0], n: 7 }] })],
     ['a code without a value', () => release(META, { org: [0, 1, 9] })],
-    ['a missing column', () => release({ ...META, derived: [] })],
-    [
-      'a derived map that is too short',
-      () => release({ ...META, derived: [{ dim: 'sector', from: 'org', map: [0] }] }),
-    ],
+    ['a missing column', () => release({ ...META, dims: [...(META['dims'] as Json[]), SECTOR] })],
+    ['a dim derived from nothing', () => release({ ...META, derived: [{ dim: SECTOR, from: 'nobody', map: [0] }] })],
+    ['a derived map that is too short', () => release({ ...META, derived: [{ dim: SECTOR, from: 'org', map: [0] }] })],
     [
       'edges that are no instants',
       () => release({ ...META, dims: [{ key: 't', kind: 'time', n: 1, edges: ['x', 'y'] }] }),

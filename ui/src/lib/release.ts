@@ -139,20 +139,23 @@ export function readRelease(bytes: ArrayBuffer | Uint8Array): Release {
   const measures = list(meta['measures']) as unknown as Measure[];
   if (!dims.length || dims[0]?.kind !== 'time') throw new BadRelease('The first dimension of the release is not time.');
   if (!measures.length) throw new BadRelease('The release measures nothing.');
-  const derived = new Map(list(meta['derived']).map((d) => [String(d['dim']), d]));
-  const codes: Codes[] = [];
-  for (const dim of dims) {
-    const rule = derived.get(dim.key);
-    let own = column(dim.key);
-    if (own === null && rule) {
-      const at = dims.findIndex((d) => d.key === rule['from']);
-      if (!codes[at]) throw new BadRelease(`“${dim.key}” is derived from a dimension that is not there.`);
-      own = derive(codes[at], rule['map'] as number[], dim);
-    }
+  const codes = dims.map((dim) => {
+    const own = column(dim.key);
     if (!(own instanceof Uint8Array || own instanceof Uint16Array || own instanceof Uint32Array)) {
       throw new BadRelease(`The column “${dim.key}” is missing or has a wrong type.`);
     }
     checkCodes(own, dim);
+    return own as Codes;
+  });
+  for (const rule of list(meta['derived'])) {
+    const dim = readDim(isObject(rule['dim']) ? rule['dim'] : {});
+    const from = codes[dims.findIndex((d) => d.key === rule['from'])];
+    if (!from || !Array.isArray(rule['map'])) {
+      throw new BadRelease(`“${dim.key}” is derived from a dimension that is not there.`);
+    }
+    const own = derive(from, rule['map'] as number[], dim);
+    checkCodes(own, dim);
+    dims.push(dim);
     codes.push(own);
   }
   const weights = measures.map((measure) => {

@@ -84,10 +84,10 @@ function parts(at: number, clock: Clock): Parts {
 
 const two = (n: number): string => String(n).padStart(2, '0');
 
-/** "6 Nov 00:00"; with `year` "6 Nov 2026 00:00"; seconds only where they are not zero. */
-export function sayInstant(at: number, clock: Clock = 'utc', year = false): string {
+/** "6 Nov 00:00"; with `year` "6 Nov 2026 00:00"; seconds where they are not zero or wanted. */
+export function sayInstant(at: number, clock: Clock = 'utc', year = false, precise = false): string {
   const p = parts(at, clock);
-  const seconds = p.second ? `:${two(p.second)}` : '';
+  const seconds = precise || p.second ? `:${two(p.second)}` : '';
   return `${p.day} ${MONTHS[p.month]}${year ? ` ${p.year}` : ''} ${two(p.hour)}:${two(p.minute)}${seconds}`;
 }
 

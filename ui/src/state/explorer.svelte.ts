@@ -32,10 +32,18 @@ import { router } from './router.svelte.ts';
 const PAUSE = 250;
 export const PAGE_ROWS = 50;
 
+/** What a row is asked for: what the table shows first, then what its drawer shows. */
+const COLUMNS = [
+  'time', 'org', 'class', 'severity', 'rule', 'family', 'src_ip', 'dst_ip', 'dst_port', 'action', 'domain',
+  'sector', 'region', 'size', 'sensor', 'category', 'technique', 'tactic', 'cve', 'src_country', 'src_port',
+  'dst_country', 'proto', 'app', 'count', 'bytes_in', 'bytes_out', 'host', 'user', 'url', 'user_agent', 'hash',
+  'file_name', 'file_path', 'process_cmd', 'mail_from', 'mail_to', 'mail_subject', 'tls_fingerprint', 'message',
+]; // prettier-ignore
+
 /** Top-k panels: asked by typed query, because such dims never fit a cube. */
 export const PANELS = [
   { by: 'src_ip', field: 'src_ip', label: 'Source address' },
-  { by: 'rule_name', field: 'signature', label: 'Detection rule' },
+  { by: 'rule', field: 'signature', label: 'Signature' },
   { by: 'domain', field: 'domain', label: 'Domain' },
 ] as const;
 
@@ -468,7 +476,14 @@ class Explorer {
     const filter = this.filter;
     this.rowsStale = true;
     try {
-      const query: Query = { kind: 'rows', filter, order: this.order, limit: PAGE_ROWS, ...(after ? { after } : {}) };
+      const query: Query = {
+        kind: 'rows',
+        filter,
+        columns: COLUMNS,
+        order: this.order,
+        limit: PAGE_ROWS,
+        ...(after ? { after } : {}),
+      };
       const answer = await this.questions.ask('rows', query);
       if (!answer || fingerprint(filter) !== fingerprint(this.filter)) return;
       this.rows = answer;
