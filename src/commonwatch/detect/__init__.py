@@ -1,0 +1,1 @@
+"""Detect: early warning from what a reader is shown. First cut: how many organisations newly see a malware family."""
