@@ -13,12 +13,16 @@ from commonwatch.events.columns import COLUMNS
 
 
 class Map(NamedTuple):
-    """One source path feeding canonical columns. `kinds` empty means every kind."""
+    """One source path feeding canonical columns. `kinds` empty means every kind.
+
+    `also` are columns that follow from it: scope and country of an address, the ends turned round, a class.
+    """
 
     source: str
     columns: tuple[str, ...]
     note: str = ""
     kinds: tuple[str, ...] = ()
+    also: tuple[str, ...] = ()
 
 
 class KindRow(NamedTuple):
@@ -38,11 +42,14 @@ class Mapping(NamedTuple):
 
     def find(self, path: str, kind: str = "") -> tuple[str, ...]:
         """The columns a source path feeds for a record kind; empty means that it stays at the gateway."""
-        found: list[str] = []
-        for row in self.maps:
-            if (not row.kinds or not kind or kind in row.kinds) and _covers(row.source, path):
-                found.extend(c for c in row.columns if c not in found)
-        return tuple(found)
+        return tuple(dict.fromkeys(c for row in self._rows(path, kind) for c in row.columns))
+
+    def reach(self, path: str, kind: str = "") -> frozenset[str]:
+        """Every column that a source path may change, directly or by what follows from it."""
+        return frozenset(c for row in self._rows(path, kind) for c in (*row.columns, *row.also))
+
+    def _rows(self, path: str, kind: str) -> list[Map]:
+        return [m for m in self.maps if (not m.kinds or not kind or kind in m.kinds) and _covers(m.source, path)]
 
 
 def _covers(pattern: str, path: str) -> bool:

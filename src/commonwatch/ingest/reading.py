@@ -105,7 +105,7 @@ class Reader:
         self.counters.blank_lines += frames.blank
         self.counters.comment_lines += frames.comments
         if self._format is None:
-            outcomes: list[Outcome] = [*frames.broken, *_unknown(frames)]
+            outcomes = list(_unknown(frames))
         else:
             outcomes = self._format.parse(frames, self._context)
             self._watch(outcomes)
@@ -125,6 +125,10 @@ class Reader:
 
 
 def _unknown(frames: Frames) -> Iterator[Outcome]:
+    """Every record of a source that no format claims; only an over-long one keeps its own reason."""
+    for broken in frames.broken:
+        kept = broken.reason in {"too_large", "truncated"}
+        yield broken if kept else Quarantined("unknown_format", broken.position, broken.head)
     for position, record in zip(frames.offsets, frames.records, strict=True):
         yield quarantine("unknown_format", position, record)
 

@@ -2,7 +2,6 @@
 
 Rules held here: `+0300`, `+03:00`, `Z` and no zone are accepted; a time without a zone takes the source's zone; digits
 beyond microseconds are cut; a leap second counts as the next second; anything else is None, never an exception.
-The hour and zone of neighbouring records are the same, so their part is computed once and remembered.
 """
 
 from __future__ import annotations
@@ -19,8 +18,8 @@ DAY = 86_400_000_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TIME = re.compile(r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d)(?::(\d\d)(?:[.,](\d+))?)?\s*(Z|z|[+-]\d\d(?::?\d\d)?)?", re.ASCII)
 _OFFSET = re.compile(r"([+-])(\d\d):?(\d\d)?", re.ASCII)
-_REMEMBERED = 10_000
-_MINUTE_DIGIT = 100_000_000
+_SHORTEST = len("2026-11-16T00:00")
+_from_iso = datetime.fromisoformat
 
 
 def zone_of(name: str) -> tzinfo:
@@ -52,41 +51,39 @@ class Times:
 
     def __init__(self, zone: tzinfo = UTC) -> None:
         self._zone = zone
-        self._hours: dict[str, int] = {}
 
     def read(self, text: str) -> tuple[int, int] | None:
         """Text to (microseconds, quality); None where it is no time."""
-        zone = text[26:]
-        hour = self._hours.get(text[:13] + zone)
-        digits = text[14:16] + text[17:19] + text[20:26]
-        if hour is None or text[13:20:3] != "::." or len(digits) != 10 or not (digits.isascii() and digits.isdecimal()):
-            return self._read(text)
-        number = int(digits)  # mmssffffff
-        if number >= 60 * _MINUTE_DIGIT or number % _MINUTE_DIGIT > 60_999_999:
+        try:
+            when = _from_iso(text)
+        except ValueError:
+            return self._read_odd(text)
+        if len(text) < _SHORTEST:
             return None
-        return hour + number - number // _MINUTE_DIGIT * 40_000_000, (GIVEN if zone else ASSUMED)
+        return self._count(when)
 
-    def _read(self, text: str) -> tuple[int, int] | None:
+    def _count(self, when: datetime) -> tuple[int, int] | None:
+        quality = GIVEN
+        if when.tzinfo is None:
+            when = when.replace(tzinfo=self._zone)
+            quality = ASSUMED
+        try:
+            span = when - _EPOCH
+        except (OverflowError, ValueError):
+            return None
+        return span.days * DAY + span.seconds * 1_000_000 + span.microseconds, quality
+
+    def _read_odd(self, text: str) -> tuple[int, int] | None:
+        """Blanks around it or before the zone, a leap second, one digit too few for the fast way."""
         match = _TIME.fullmatch(text.strip())
         if match is None:
             return None
         date, minute, second, fraction, zone = match.groups()
+        leap = second == "60"
+        micros = (fraction or "0")[:6].ljust(6, "0")
         try:
-            start = datetime.fromisoformat(f"{date}T{minute[:2]}")
-            tz = self._zone if zone is None else UTC if zone in {"Z", "z"} else _fixed(zone)
-            hour = (start.replace(tzinfo=tz) - _EPOCH) // timedelta(microseconds=1)
-        except (ValueError, OverflowError):
+            when = _from_iso(f"{date}T{minute}:{'59' if leap else second or '00'}.{micros}{(zone or '').upper()}")
+        except ValueError:
             return None
-        minutes, seconds = int(minute[3:]), int(second or 0)
-        if minutes > 59 or seconds > 60:
-            return None
-        self._remember(text, hour)
-        micros = int((fraction or "0")[:6].ljust(6, "0"))
-        return hour + (minutes * 60 + seconds) * 1_000_000 + micros, (ASSUMED if zone is None else GIVEN)
-
-    def _remember(self, text: str, hour: int) -> None:
-        """Keep the hour of a text in the usual 26 + zone layout; other layouts take the long way every time."""
-        if len(text) >= 26 and text[13:20:3] == "::." and text[20:26].isdecimal() and not text[26:27].isdigit():
-            if len(self._hours) >= _REMEMBERED:
-                self._hours.clear()
-            self._hours[text[:13] + text[26:]] = hour
+        found = self._count(when)
+        return (found[0] + 1_000_000, found[1]) if found and leap else found

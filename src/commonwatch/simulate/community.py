@@ -10,12 +10,14 @@ import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from commonwatch.simulate import infection, noise, outbreak
 from commonwatch.simulate.eve import Line
 from commonwatch.simulate.members import Member, make_members
 from commonwatch.simulate.params import DAY, HOUR, Params, check
+
+_KEPT_HOURS: Final = 64
 
 
 class Community:
@@ -26,13 +28,23 @@ class Community:
         self.params = params
         self.members = make_members(params)
         self.outbreak = outbreak.plan(params, self.members)
+        self._hours: dict[tuple[int, int], list[Line]] = {}
 
     def records(self, member: Member, start: int, end: int) -> Iterator[Line]:
         """(microseconds, EVE line with its newline) of a member's sensor with start <= time < end, in order of time."""
         for hour in range(start // HOUR, -(-end // HOUR)):
-            for made in self._hour(member, hour):
+            for made in self._remembered(member, hour):
                 if start <= made[0] < end:
                     yield made
+
+    def _remembered(self, member: Member, hour: int) -> list[Line]:
+        """An hour's records; the last ones are kept, because a live replay asks for the same hour many times."""
+        key = (member.index, hour)
+        if key not in self._hours:
+            while len(self._hours) >= _KEPT_HOURS:
+                del self._hours[next(iter(self._hours))]
+            self._hours[key] = self._hour(member, hour)
+        return self._hours[key]
 
     def _hour(self, member: Member, hour: int) -> list[Line]:
         """Every record of an hour, sorted; a chain that runs over the hour's end keeps its last records within it."""

@@ -52,8 +52,14 @@ def read_http(event: Event, http: eve.Http, _drop: Drop) -> None:
         event.url = texts.link(host, path, http.http_port) if method != "CONNECT" else clean(path)
     if agent:
         event.user_agent = clean(agent)
-    if event.event_class is EventClass.WEB and method:
-        event.activity_id = _METHODS.get(method, 99)
+    if event.event_class is EventClass.WEB:
+        event.activity_id = http_activity(http)
+
+
+def http_activity(http: eve.Http) -> int | None:
+    """OCSF's number of the method; 99 for one it does not know."""
+    method = http.http_method or next((h.value for h in http.request_headers or () if h.name == ":method"), None)
+    return _METHODS.get(method, 99) if method else None
 
 
 def read_tls(event: Event, tls: eve.Tls | eve.Quic, _drop: Drop) -> None:

@@ -21,7 +21,7 @@ from commonwatch.ingest.fitting import fit
 from commonwatch.ingest.formats import _eve_records as eve
 from commonwatch.ingest.formats._eve_kinds import KINDS, SKIPS, Kind
 from commonwatch.ingest.formats._eve_mapping import MAPPING
-from commonwatch.ingest.formats._eve_members import MEMBERS, Drop, read_file
+from commonwatch.ingest.formats._eve_members import MEMBERS, Drop, http_activity, read_file
 from commonwatch.ingest.framing import Frames, sample
 from commonwatch.ingest.outcome import Outcome, Parsed, Skipped, quarantine
 from commonwatch.ingest.places import NOWHERE, Place, Places, direction
@@ -52,8 +52,8 @@ class _Plan(NamedTuple):
     finish: Callable[[Event, eve.Eve, Drop], None] | None
 
 
-_ALLOWED, _DENIED, _OBSERVED = 1, 2, 3
-_PASSED, _BLOCKED, _DETECTED, _RESET = 1, 2, 15, 21
+_ALLOWED, _DENIED = 1, 2
+_DROPPED, _DETECTED, _RESET = 6, 15, 21
 
 
 def recognise(head: bytes) -> float:
@@ -278,7 +278,7 @@ def _read_action(event: Event, action: str | None, drop: Drop) -> None:
     if action == "allowed":
         event.action_id, event.disposition_id = _ALLOWED, _DETECTED
     elif action == "blocked":
-        event.action_id, event.disposition_id = _DENIED, _BLOCKED
+        event.action_id, event.disposition_id = _DENIED, _DROPPED
     elif action is not None:
         drop("alert.action")
 
@@ -328,7 +328,7 @@ _METADATA: Final = (
 
 def _finish_drop(event: Event, found: eve.Eve, drop: Drop) -> None:
     """A packet the IPS refused, with the rule that did it if it is named."""
-    event.action_id, event.disposition_id = _DENIED, _BLOCKED
+    event.action_id, event.disposition_id = _DENIED, _DROPPED
     if found.alert is not None:
         _read_rule(event, found.alert, drop)
 
@@ -337,6 +337,7 @@ def _finish_file(event: Event, found: eve.Eve, _drop: Drop) -> None:
     """A file takes the class of what carried it."""
     if found.http is not None:
         event.event_class, event.class_uid = EventClass.WEB, 4002
+        event.activity_id = http_activity(found.http)
     elif found.smtp is not None or found.email is not None:
         event.event_class, event.class_uid, event.activity_id = EventClass.MAIL, 4009, None
     if event.app_proto is None:
