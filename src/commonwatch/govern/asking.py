@@ -23,7 +23,7 @@ from commonwatch.govern.dims import DIMS, Dim, column
 from commonwatch.govern.filters import Compiling, Predicates, predicates
 from commonwatch.govern.query import Filter
 from commonwatch.govern.relation import Window, number, relation
-from commonwatch.govern.table import ORG_DIMS, Table
+from commonwatch.govern.table import Table
 from commonwatch.govern.tokens import Vault
 from commonwatch.store import Limits, Session, Store
 
@@ -55,7 +55,7 @@ class Asking:
         tree = relation(self.store, self.compiled.kept, names, window or found.window, found.raw)
         return self.session.define(tree).as_("v")
 
-    def run(self, query: exp.Expression) -> pa.Table:
+    def run(self, query: exp.Expr) -> pa.Table:
         """Run a query over this session's view."""
         return self.session.run(query, LIMITS)
 
@@ -79,24 +79,31 @@ class Asking:
         counted = exp.select(_count()).from_(tree.subquery("g")).where(dims.has_value(dim, names))
         return _first(self.run(counted), "n")
 
-    def histogram(self, found: Predicates, asked: str, constraints: Filter) -> tuple[list[tuple[int, int]], int, str]:
+    def histogram(self, found: Predicates, asked: str) -> tuple[list[tuple[int, int]], int, str]:
         """(start of bin, count) in order; how many rows have no time fine enough; the bin that was used."""
-        name = self.bin(asked, constraints)
-        bound = binned(BINS[name])
         view = self.view(found, ["time", "grain"])
-        tree = exp.select(bound.as_("bin"), _count()).from_(view).where(*found.shown).group_by(exp.Literal.number(1))
-        rows = sorted(_pairs(self.run(tree)), key=lambda r: (r[0] is None, r[0] or 0))
-        return [(b, n) for b, n in rows if b is not None], sum(n for b, n in rows if b is None), name
+        keys = [binned(BINS["1w"], BINS[asked]).as_("bin"), column("grain").as_("grain")]
+        tree = exp.select(*keys, _count()).from_(view).where(*found.shown)
+        rows = self.run(tree.group_by(exp.Literal.number(1), exp.Literal.number(2)))
+        starts, grains, counts = (rows[name].to_pylist() for name in ("bin", "grain", "n"))
+        name = _finest(asked, [g for g, b in zip(grains, starts, strict=True) if b is not None])
+        bins: dict[int, int] = {}
+        for start, n in zip(starts, counts, strict=True):
+            if start is not None:
+                bins[floored(start, BINS[name])] = bins.get(floored(start, BINS[name]), 0) + n
+        return sorted(bins.items()), sum(counts) - sum(bins.values()), name
 
-    def bin(self, asked: str, constraints: Filter) -> str:
+    def bin(self, asked: str, found: Predicates) -> str:
         """The bin asked for, or the finest that the time precision of every row in question allows."""
-        coarsest = min(max((d.grain for d in self._in_question(constraints)), default=1), BINS["1w"])
-        return next(name for name, size in BINS.items() if size >= max(coarsest, BINS[asked]))
+        view = self.view(found, ["grain"])
+        fine = exp.LTE(this=column("grain"), expression=number(BINS["1w"]))
+        rows = self.run(exp.select(exp.Max(this=column("grain")).as_("n")).from_(view).where(*found.shown, fine))
+        return _finest(asked, [rows["n"][0].as_py() or 1])
 
     def cube(self, by: Sequence[Dim], found: Predicates, size: int | None) -> list[tuple[list[Any], int]]:
         """([bin start or None] + shown texts, count) for every combination; withheld and empty are told apart."""
         view = self.view(found, [c for d in by for c in (*d.needs, *d.flags)] + (["time", "grain"] if size else []))
-        keys: list[exp.Expression] = [binned(size)] if size else []
+        keys: list[exp.Expr] = [binned(size, size)] if size else []
         layout = []
         for dim in by:
             group = [*dims.group(dim), dims.granted(dim)]
@@ -125,22 +132,9 @@ class Asking:
             merged[tuple(key)] = merged.get(tuple(key), 0) + n
         return [(list(key), n) for key, n in merged.items()]
 
-    def ties(self) -> exp.Expression:
+    def ties(self) -> exp.Expr:
         """The reader's own order of rows that are otherwise equal."""
         return exp.BitwiseXor(this=column("shuffle"), expression=number(self.shuffle))
-
-    def _in_question(self, constraints: Filter) -> list[Decision]:
-        """Decisions that rows under the filter can have, by organisation attributes."""
-        allowed: dict[str, set[int | None]] = {}
-        for dim in ORG_DIMS:
-            given = constraints.dims.get(dim)
-            if given and given.within:
-                texts = [self.vault.text(t) for t in self.table.texts[dim]]
-                allowed[dim] = {i for i, t in enumerate(texts) if t in given.within}
-                if dims.WITHHELD_TEXT in given.within or dims.ABSENT_TEXT in given.within:
-                    allowed[dim].add(None)
-        pairs = zip(self.table.decisions, self.table.codes, strict=True)
-        return [d for d, codes in pairs if all(codes[dim] in found for dim, found in allowed.items())]
 
     def _grouped(self, dim: Dim, found: Predicates) -> tuple[exp.Select, list[str]]:
         keys = dims.group(dim)
@@ -152,7 +146,7 @@ class Asking:
         tree = tree.where(*found.shown) if found.shown else tree
         return tree.group_by(*(exp.Literal.number(i + 1) for i in range(len(keys)))), names
 
-    def _ties(self, dim: Dim, names: Sequence[str]) -> list[exp.Expression]:
+    def _ties(self, dim: Dim, names: Sequence[str]) -> list[exp.Expr]:
         if dim.keyed:
             return [_g("tie")]
         return [exp.Ordered(this=_g(n), desc=False, nulls_first=False) for n in names]
@@ -189,18 +183,30 @@ class Asking:
 
 
 def dim_of(key: str, where: str) -> Dim:
-    """The dimension of that name, or InvalidInput with the list of those there are."""
-    if key not in DIMS:
+    """The dimension of that name (or of that column), or InvalidInput with the list of those there are."""
+    found = DIMS.get(dims.ALIASES.get(key, key))
+    if found is None:
         raise InvalidInput("no such dimension", where=where, todo=f"use one of {', '.join(DIMS)}")
-    return DIMS[key]
+    return found
 
 
-def binned(size: int) -> exp.Expression:
-    """The start of the bin of the shown time; null where the shown time is coarser than the bin."""
+def binned(coarsest: int, size: int) -> exp.Expr:
+    """The start of the bin of the shown time; null where the shown time is coarser than `coarsest`."""
     time = column("time")
     since = exp.paren(exp.Sub(this=time, expression=number(EARLY_ANCHOR)))
     start = exp.Sub(this=time.copy(), expression=exp.Mod(this=since, expression=number(size)))
-    return exp.Case().when(exp.LTE(this=column("grain"), expression=number(size)), start)
+    return exp.Case().when(exp.LTE(this=column("grain"), expression=number(coarsest)), start)
+
+
+def floored(micros: int, size: int) -> int:
+    """The start of the bin an instant lies in."""
+    return EARLY_ANCHOR + (micros - EARLY_ANCHOR) // size * size
+
+
+def _finest(asked: str, grains: Sequence[int]) -> str:
+    """The finest bin not finer than asked, nor than any grain."""
+    coarsest = max([*grains, BINS[asked]])
+    return next(name for name, size in BINS.items() if size >= coarsest)
 
 
 def instant_text(micros: int) -> str:
@@ -210,12 +216,12 @@ def instant_text(micros: int) -> str:
     return f"{text}.{rest:06d}Z" if rest else f"{text}Z"
 
 
-def _count() -> exp.Expression:
+def _count() -> exp.Expr:
     return exp.cast(exp.Count(this=exp.Star()), "BIGINT").as_("n")
 
 
-def _sum_over(where: exp.Expression | None = None) -> exp.Expression:
-    this: exp.Expression = exp.Sum(this=_g("n"))
+def _sum_over(where: exp.Expr | None = None) -> exp.Expr:
+    this: exp.Expr = exp.Sum(this=_g("n"))
     if where is not None:
         this = exp.Filter(this=this, expression=exp.Where(this=where))
     return exp.cast(exp.Coalesce(this=exp.Window(this=this), expressions=[number(0)]), "BIGINT")

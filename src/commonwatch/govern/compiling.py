@@ -98,7 +98,9 @@ class Compiler:
         for handling in handlings:
             owner = self._owner(view, reader, handling.owner)
             if owner:
-                builder.add(handling.no, owner.aged(handling.label, handling.held), owner.communities)
+                builder.add(
+                    handling.no, int(handling.label.tlp), owner.aged(handling.label, handling.held), owner.communities
+                )
         table = builder.table()
         names = [f"d{next(self._serial)}" for _ in table.bands]
         kept = tuple(keep(self._store, band, name) for band, name in zip(table.bands, names, strict=True))

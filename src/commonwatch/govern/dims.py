@@ -112,14 +112,22 @@ DIMS: dict[str, Dim] = {
 }
 
 
+#: Canonical column names that stand for a dimension.
+ALIASES = {
+    "org_uid": "org", "owner": "org", "event_class": "class", "severity_id": "severity", "malware_family": "family",
+    "rule_name": "rule", "rule_category": "category", "attack_techniques": "technique", "attack_tactics": "tactic",
+    "app_proto": "app", "file_sha256": "hash", "action_id": "action", "sensor_uid": "sensor", "cve_uids": "cve",
+}  # fmt: skip
+
+
 def column(name: str) -> exp.Column:
     """A column of the relation."""
     return exp.column(name, table="v", quoted=True)
 
 
-def granted(dim: Dim) -> exp.Expression:
+def granted(dim: Dim) -> exp.Expr:
     """Whether the dimension is shown in a row at any level, be there a value or not."""
-    tests: list[exp.Expression] = []
+    tests: list[exp.Expr] = []
     for name, mask in dim.flags.items():
         bits = exp.BitwiseAnd(this=column(name), expression=exp.Literal.number(mask))
         tests.append(exp.NEQ(this=exp.paren(bits), expression=number(0)))
@@ -135,7 +143,7 @@ def shown_at(dim: Dim, levels: Levels) -> bool:
     return any(bit.picks(levels) for name in dim.columns for bit in BITS_OF[name])
 
 
-def group(dim: Dim) -> list[exp.Expression]:
+def group(dim: Dim) -> list[exp.Expr]:
     """The expressions that are this dimension's group key. All are null where nothing is shown."""
     if dim.shape in {"text", "hash"}:
         return [_coalesce([column(c) for c in dim.columns])]
@@ -152,11 +160,11 @@ def group(dim: Dim) -> list[exp.Expression]:
     return [column(dim.columns[0])]
 
 
-def _coalesce(found: Sequence[exp.Expression]) -> exp.Expression:
+def _coalesce(found: Sequence[exp.Expr]) -> exp.Expr:
     return found[0] if len(found) == 1 else exp.Coalesce(this=found[0], expressions=list(found[1:]))
 
 
-def _names(dim: Dim) -> exp.Expression:
+def _names(dim: Dim) -> exp.Expr:
     first = column(dim.columns[0])
     if len(dim.columns) == 1:
         return first
@@ -165,7 +173,7 @@ def _names(dim: Dim) -> exp.Expression:
     return exp.Explode(this=exp.Array(expressions=[first, other]))
 
 
-def has_value(dim: Dim, names: Sequence[str]) -> exp.Expression:
+def has_value(dim: Dim, names: Sequence[str]) -> exp.Expr:
     """Over a subquery `g` whose group columns are called `names`: whether the group shows a value."""
     shown = names[1:] if dim.keyed else names
     tests = [exp.Not(this=exp.Is(this=exp.column(n, table="g", quoted=True), expression=exp.null())) for n in shown]

@@ -19,7 +19,7 @@ from commonwatch.errors import InvalidInput
 from commonwatch.events.address import Address, Scope, from_packed, network_of, parse, signed64
 from commonwatch.events.rungs import DAY, HOUR, MINUTE
 from commonwatch.govern.decisions import FOREVER
-from commonwatch.govern.dims import ABSENT_TEXT, DIMS, WITHHELD_TEXT, Dim, column, granted
+from commonwatch.govern.dims import ABSENT_TEXT, ALIASES, DIMS, WITHHELD_TEXT, Dim, column, granted
 from commonwatch.govern.query import Area, Constraint, Filter, Interval
 from commonwatch.govern.relation import Window, number, raw_column
 from commonwatch.govern.shown import BITS_OF, COUNTRY, SCOPE
@@ -36,8 +36,8 @@ Names = Callable[[Dim], Iterable[tuple[int, str]]]
 class Predicates(msgspec.Struct):
     """`shown` decides; `raw` and `window` follow from it; `needs` are the relation columns `shown` reads."""
 
-    shown: list[exp.Expression]
-    raw: list[exp.Expression]
+    shown: list[exp.Expr]
+    raw: list[exp.Expr]
     needs: list[str]
     window: Window
 
@@ -104,7 +104,7 @@ def _refuse_other_bases(found: Filter) -> None:
 
 def _dimension(key: str, constraint: Constraint, by: Compiling, made: Predicates) -> None:
     where = f"filter.dims.{key}"
-    dim = DIMS.get(key)
+    dim = DIMS.get(ALIASES.get(key, key))
     if dim is None:
         raise InvalidInput("no such dimension", where=where, todo=f"use one of {', '.join(DIMS)}")
     values = constraint.within if constraint.within is not None else constraint.outside
@@ -118,9 +118,9 @@ def _dimension(key: str, constraint: Constraint, by: Compiling, made: Predicates
     )  # fmt: skip
 
 
-def _tests(dim: Dim, values: Sequence[str], by: Compiling, made: Predicates, *, within: bool) -> list[exp.Expression]:
+def _tests(dim: Dim, values: Sequence[str], by: Compiling, made: Predicates, *, within: bool) -> list[exp.Expr]:
     """Alternatives, any of which makes a row match; never empty."""
-    tests: list[exp.Expression] = []
+    tests: list[exp.Expr] = []
     plain = [v for v in values if v not in (WITHHELD_TEXT, ABSENT_TEXT)]
     if WITHHELD_TEXT in values and dim.field:
         tests.append(exp.Not(this=granted(dim)))
@@ -132,7 +132,7 @@ def _tests(dim: Dim, values: Sequence[str], by: Compiling, made: Predicates, *, 
     return [*tests, *found] or [exp.false()]
 
 
-def _in(this: exp.Expression, values: Sequence[exp.Expression]) -> list[exp.Expression]:
+def _in(this: exp.Expr, values: Sequence[exp.Expr]) -> list[exp.Expr]:
     if not values:
         return []
     return [
@@ -140,45 +140,45 @@ def _in(this: exp.Expression, values: Sequence[exp.Expression]) -> list[exp.Expr
     ]
 
 
-def _code(dim: Dim, values: Sequence[str], by: Compiling) -> list[exp.Expression]:
+def _code(dim: Dim, values: Sequence[str], by: Compiling) -> list[exp.Expr]:
     shown = [by.vault.text(t) for t in by.table.texts[dim.key]]
     return _in(column(dim.key), [number(i) for i, text in enumerate(shown) if text in values])
 
 
-def _enum(dim: Dim, values: Sequence[str], by: Compiling) -> list[exp.Expression]:
+def _enum(dim: Dim, values: Sequence[str], by: Compiling) -> list[exp.Expr]:
     numbers = {word: no for no, word in dim.words.items()}
     known = [numbers[v] if v in numbers else int(v) for v in values if v in numbers or (v.isdecimal() and len(v) < 6)]
     return _in(column(dim.columns[0]), [number(n) for n in known])
 
 
-def _text(dim: Dim, values: Sequence[str], by: Compiling) -> list[exp.Expression]:
+def _text(dim: Dim, values: Sequence[str], by: Compiling) -> list[exp.Expr]:
     literals = [exp.Literal.string(v) for v in values]
     columns = [column(c) for c in dim.columns]
     this = columns[0] if len(columns) == 1 else exp.Coalesce(this=columns[0], expressions=list(columns[1:]))
     return _in(this, literals)
 
 
-def _port(dim: Dim, values: Sequence[str], by: Compiling) -> list[exp.Expression]:
+def _port(dim: Dim, values: Sequence[str], by: Compiling) -> list[exp.Expr]:
     codes = {text: code for code, text in PORT_CODES.items()}
     known = [codes[v] if v in codes else int(v) for v in values if v in codes or (v.isdecimal() and len(v) < 6)]
     return _in(column(dim.columns[0]), [number(n) for n in known])
 
 
-def _list(dim: Dim, values: Sequence[str], by: Compiling) -> list[exp.Expression]:
+def _list(dim: Dim, values: Sequence[str], by: Compiling) -> list[exp.Expr]:
     return [exp.ArrayContains(this=column(dim.columns[0]), expression=exp.Literal.string(v)) for v in values]
 
 
-def _hash(dim: Dim, values: Sequence[str], by: Compiling) -> list[exp.Expression]:
+def _hash(dim: Dim, values: Sequence[str], by: Compiling) -> list[exp.Expr]:
     digests = [v.lower() for v in values if re.fullmatch(r"[0-9a-fA-F]{32}|[0-9a-fA-F]{40}|[0-9a-fA-F]{64}", v)]
     columns = [column(c) for c in dim.columns]
     this = exp.Coalesce(this=columns[0], expressions=list(columns[1:]))
     return _in(this, [exp.Unhex(this=exp.Literal.string(d)) for d in digests])
 
 
-def _name(dim: Dim, values: Sequence[str], by: Compiling) -> list[exp.Expression]:
+def _name(dim: Dim, values: Sequence[str], by: Compiling) -> list[exp.Expr]:
     key = column(dim.keyed or "")
     literals = [exp.Literal.string(v) for v in values]
-    tests: list[exp.Expression] = []
+    tests: list[exp.Expr] = []
     for name in dim.columns:
         plain = exp.Is(this=key.copy(), expression=exp.null())
         tests.append(exp.and_(plain, *_in(column(name), [x.copy() for x in literals])))
@@ -191,11 +191,11 @@ def _name(dim: Dim, values: Sequence[str], by: Compiling) -> list[exp.Expression
     return tests
 
 
-def _address(dim: Dim, values: Sequence[str], by: Compiling) -> list[exp.Expression]:
+def _address(dim: Dim, values: Sequence[str], by: Compiling) -> list[exp.Expr]:
     return [test for v in values for test in _one_address(dim, v, by)]
 
 
-def _one_address(dim: Dim, text: str, by: Compiling) -> list[exp.Expression]:
+def _one_address(dim: Dim, text: str, by: Compiling) -> list[exp.Expr]:
     side = dim.key[:3]
     key = column(dim.keyed or "")
     plain = exp.Is(this=key, expression=exp.null())
@@ -217,7 +217,7 @@ def _one_address(dim: Dim, text: str, by: Compiling) -> list[exp.Expression]:
         return []
 
 
-def _beside(side: str, beside: str | None, word: str | None) -> list[exp.Expression] | None:
+def _beside(side: str, beside: str | None, word: str | None) -> list[exp.Expr] | None:
     """What must hold beside a token: its network, country or scope. None when that is not a thing that is shown."""
     if word:
         known = word in {s.word for s in Scope}
@@ -229,15 +229,15 @@ def _beside(side: str, beside: str | None, word: str | None) -> list[exp.Express
     return [_rung(side, COUNTRY), _same(f"{side}_country", exp.Literal.string(beside))]
 
 
-def _rung(side: str, rung: int) -> exp.Expression:
+def _rung(side: str, rung: int) -> exp.Expr:
     return _same(f"{side}_rung", number(rung))
 
 
-def _same(name: str, value: exp.Expression) -> exp.Expression:
+def _same(name: str, value: exp.Expr) -> exp.Expr:
     return exp.EQ(this=column(name), expression=value)
 
 
-def _halves(name: str, address: Address) -> list[exp.Expression]:
+def _halves(name: str, address: Address) -> list[exp.Expr]:
     return [_same(f"{name}_hi", number(address.hi)), _same(f"{name}_lo", number(address.lo))]
 
 
@@ -252,13 +252,13 @@ def _network(text: str) -> Address | None:
     return address if fits else None
 
 
-def _pairs(key: exp.Expression, side: str, pairs: Sequence[tuple[int, int, int]]) -> exp.Expression:
+def _pairs(key: exp.Expr, side: str, pairs: Sequence[tuple[int, int, int]]) -> exp.Expr:
     """(token number, hi, lo) is one of the pairs."""
     this = exp.Tuple(expressions=[key.copy(), column(f"{side}_ip_hi"), column(f"{side}_ip_lo")])
     return exp.In(this=this, expressions=[exp.Tuple(expressions=[number(n) for n in pair]) for pair in pairs])
 
 
-_VALUES: dict[str, Callable[[Dim, Sequence[str], Compiling], list[exp.Expression]]] = {
+_VALUES: dict[str, Callable[[Dim, Sequence[str], Compiling], list[exp.Expr]]] = {
     "code": _code, "enum": _enum, "text": _text, "port": _port, "list": _list, "hash": _hash, "name": _name,
     "address": _address,
 }  # fmt: skip
@@ -297,7 +297,7 @@ def _ends(net: ipaddress.IPv4Network | ipaddress.IPv6Network) -> tuple[Address, 
     return from_packed(net.network_address.packed), from_packed(net.broadcast_address.packed)
 
 
-def _between(name: str, low: Address, high: Address) -> exp.Expression:
+def _between(name: str, low: Address, high: Address) -> exp.Expr:
     """Signed halves, prefix networks: either the high half is one value, or the low half is free."""
     hi, lo = column(f"{name}_hi"), column(f"{name}_lo")
     if low.hi == high.hi:
@@ -308,7 +308,7 @@ def _between(name: str, low: Address, high: Address) -> exp.Expression:
     return exp.or_(_range(hi, signed64(1 << 63), high.hi), _range(hi, low.hi, (1 << 63) - 1))
 
 
-def _range(this: exp.Expression, low: int, high: int) -> exp.Expression:
+def _range(this: exp.Expr, low: int, high: int) -> exp.Expr:
     return exp.and_(
         exp.GTE(this=this.copy(), expression=number(low)), exp.LTE(this=this.copy(), expression=number(high))
     )

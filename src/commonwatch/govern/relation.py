@@ -67,8 +67,8 @@ class Window(NamedTuple):
 
 
 def relation(
-    store: Store, kept: Sequence[Kept], columns: Iterable[str], window: Window, raw: Sequence[exp.Expression] = ()
-) -> exp.Expression:
+    store: Store, kept: Sequence[Kept], columns: Iterable[str], window: Window, raw: Sequence[exp.Expr] = ()
+) -> exp.Expr:
     """The relation with the given columns, for events whose raw time lies in `window` and where all of `raw` holds."""
     names = list(dict.fromkeys(columns))
     branches = [
@@ -76,15 +76,13 @@ def relation(
     ]
     if not branches:
         return _nothing(names)
-    tree: exp.Expression = branches[0]
+    tree: exp.Expr = branches[0]
     for branch in branches[1:]:
         tree = exp.union(tree, branch, distinct=False, copy=False)
     return tree
 
 
-def _branch(
-    store: Store, kept: Kept, names: Sequence[str], window: Window, raw: Sequence[exp.Expression]
-) -> exp.Select:
+def _branch(store: Store, kept: Kept, names: Sequence[str], window: Window, raw: Sequence[exp.Expr]) -> exp.Select:
     shown = [_column(name, kept).as_(name, quoted=True) for name in names]
     where = _bounds(kept, window) + [r.copy() for r in raw]
     used = {"handling"} | {c.name for tree in (*shown, *where) for c in tree.find_all(exp.Column) if c.table == "e"}
@@ -94,10 +92,10 @@ def _branch(
     return found.where(*where, copy=False) if where else found
 
 
-def _bounds(kept: Kept, window: Window) -> list[exp.Expression]:
+def _bounds(kept: Kept, window: Window) -> list[exp.Expr]:
     """Raw time bounds of the band and the question; per row where the band carries ranges."""
     start, end = max(kept.band.start, window.start), min(kept.band.end, window.end)
-    bounds: list[exp.Expression] = []
+    bounds: list[exp.Expr] = []
     if start > -FOREVER:
         bounds.append(exp.GTE(this=_e("time"), expression=instant(start)))
     if end < FOREVER:
@@ -108,7 +106,7 @@ def _bounds(kept: Kept, window: Window) -> list[exp.Expression]:
     return bounds
 
 
-def _column(name: str, kept: Kept) -> exp.Expression:
+def _column(name: str, kept: Kept) -> exp.Expr:
     if name in _TIMES:
         return _floored(name, kept)
     if name in PARAMETERS:
@@ -118,7 +116,7 @@ def _column(name: str, kept: Kept) -> exp.Expression:
     return _kept(BITS_OF[name], kept)
 
 
-def _floored(name: str, kept: Kept) -> exp.Expression:
+def _floored(name: str, kept: Kept) -> exp.Expr:
     """Time brought down to the decision's grain; null where time is withheld."""
     micros = exp.UnixMicros(this=_e(name))
     grain = kept.constant.get("grain", -1)
@@ -130,7 +128,7 @@ def _floored(name: str, kept: Kept) -> exp.Expression:
     return exp.Sub(this=micros, expression=exp.Mod(this=since, expression=_parameter("grain", kept)))
 
 
-def _parameter(name: str, kept: Kept) -> exp.Expression:
+def _parameter(name: str, kept: Kept) -> exp.Expr:
     if name not in kept.constant:
         return _p(name)
     value = kept.constant[name]
@@ -138,7 +136,7 @@ def _parameter(name: str, kept: Kept) -> exp.Expression:
     return null(kind) if value is None else exp.cast(number(value), kind)
 
 
-def _kept(bits: Sequence[Bit], kept: Kept) -> exp.Expression:
+def _kept(bits: Sequence[Bit], kept: Kept) -> exp.Expr:
     """The stored column whose bit is set, else null."""
     case = exp.Case()
     for bit in bits:
@@ -166,18 +164,18 @@ def kind_of(name: str) -> str:
     return PHYSICAL[name] if name in PHYSICAL else PHYSICAL[BITS_OF[name][0].stored]
 
 
-def instant(micros: int) -> exp.Expression:
+def instant(micros: int) -> exp.Expr:
     """A TIMESTAMP literal."""
     text = datetime.fromtimestamp(micros // 1_000_000, UTC).replace(microsecond=micros % 1_000_000, tzinfo=None)
     return exp.cast(exp.Literal.string(text.isoformat(" ")), "TIMESTAMP")
 
 
-def number(value: int) -> exp.Expression:
+def number(value: int) -> exp.Expr:
     """An integer literal, negative ones included."""
     return exp.Literal.number(value) if value >= 0 else exp.Neg(this=exp.Literal.number(-value))
 
 
-def null(kind: str) -> exp.Expression:
+def null(kind: str) -> exp.Expr:
     """A typed null."""
     return exp.cast(exp.null(), kind)
 

@@ -37,7 +37,10 @@ from commonwatch.govern.table import KEY_NAMES, Table
 from commonwatch.store.layout import PORT_CODES
 
 DEFAULT_COLUMNS = (
-    "time", "org", "class", "severity", "rule", "family", "src_ip", "dst_ip", "dst_port", "action",
+    "time", "org", "class", "severity", "rule", "category", "family", "src_ip", "src_port", "src_country", "dst_ip",
+    "dst_port", "dst_country", "action", "proto", "app", "domain", "url", "hash", "host", "user", "technique", "cve",
+    "sector", "region", "size", "sensor", "count", "file_name", "file_path", "process_cmd", "user_agent", "mail_from",
+    "mail_to", "mail_subject", "tls_fingerprint", "message",
 )  # fmt: skip
 MOST_ROWS = 200
 _NARROW = (DAY, 8 * DAY, 64 * DAY)
@@ -143,11 +146,11 @@ def _order(order: Order) -> list[str]:
     return [name]
 
 
-def _beyond(keys: Sequence[str], order: Order, position: list[Any], asking: Asking) -> exp.Expression:
+def _beyond(keys: Sequence[str], order: Order, position: list[Any], asking: Asking) -> exp.Expr:
     """Rows after a position in the order: (keys, shuffle) strictly beyond it, nulls last."""
     *values, tie = position
-    same: list[exp.Expression] = []
-    beyond: list[exp.Expression] = []
+    same: list[exp.Expr] = []
+    beyond: list[exp.Expr] = []
     for name, value in zip(keys, values, strict=True):
         this = column(name)
         empty = exp.Is(this=this.copy(), expression=exp.null())
@@ -190,7 +193,7 @@ def _windows(asking: Asking, query: Rows, found: Predicates) -> list[Window | No
     return [*(Window(s, found.window.end) for s in spans if s > found.window.start and end < FOREVER), None]
 
 
-def _cells(columns: Sequence[Shown], needs: Sequence[str], keys: Sequence[str]) -> list[exp.Expression]:
+def _cells(columns: Sequence[Shown], needs: Sequence[str], keys: Sequence[str]) -> list[exp.Expr]:
     """Each relation column once, and the position of the row."""
     made = {name: column(name) for name in dict.fromkeys(needs)}
     return [c.as_(name, quoted=True) for name, c in made.items()]
@@ -218,7 +221,8 @@ def _page(
     if more and rows:
         position = [data[k][-1] for k in keys] + [data["shuffle"][-1] ^ asking.shuffle]
         after = pages.token(position, question)
-    return Page([_info(table, c) for c in columns], rows, list(clauses), after)
+    levels = {table.decisions[dno].levels for dno in data["dno"]}
+    return Page([_info(levels, c) for c in columns], rows, list(clauses), after)
 
 
 def _column_cells(asking: Asking, shown: Shown, data: dict[str, list[Any]]) -> list[Cell]:
@@ -281,7 +285,7 @@ def _group_cells(dim: Dim, name: str, data: dict[str, list[Any]]) -> list[Any]:
             for values in zip(*(data[c] for c in dim.columns), strict=True)
         ]
     if dim.shape == "address" and name.endswith(("_country", "_scope")):
-        wanted = dims.COUNTRY if name.endswith("_country") else dims.SCOPE
+        wanted = COUNTRY if name.endswith("_country") else SCOPE
         rungs = data[f"{dim.key[:3]}_rung"]
         return [v if r == wanted else None for v, r in zip(data[name], rungs, strict=True)]
     return data[name]
@@ -327,12 +331,11 @@ def cite(ref: ClauseRef, decision: Decision, asking: Asking) -> str:
     return f"an agreement of {asking.vault.text(asking.table.texts['org'][code])}"
 
 
-def _info(table: Table, shown: Shown) -> ColumnInfo:
-    """The column, and how it is shown where every row of the table shows it alike."""
+def _info(levels: Iterable[Levels], shown: Shown) -> ColumnInfo:
+    """The column, and how it is shown where every row of the page shows it alike."""
     disclosure = None
     if shown.field:
-        no = FIELD_NO[shown.field]
-        levels = {d.levels[no] for d in table.decisions}
-        if len(levels) == 1:
-            disclosure = point_name(FIELDS[shown.field].family, levels.pop())
+        found = {each[FIELD_NO[shown.field]] for each in levels}
+        if len(found) == 1:
+            disclosure = point_name(FIELDS[shown.field].family, found.pop())
     return ColumnInfo(shown.name, shown.label, shown.kind, shown.field, disclosure)

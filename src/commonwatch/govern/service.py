@@ -10,24 +10,32 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
 import msgspec
 
+from commonwatch.agreements.lattice import top_of
 from commonwatch.agreements.reader import Reader
-from commonwatch.errors import InvalidInput, Unavailable
+from commonwatch.errors import Gone, InvalidInput, NotFound, Unavailable
 from commonwatch.events.rungs import DAY, MINUTE
 from commonwatch.govern.asking import BINS, Asking, dim_of, instant_text
 from commonwatch.govern.compiling import Compiler, standing
+from commonwatch.govern.describe import Best, ViewDescription, describe, describe_fields
+from commonwatch.govern.lease import Lease
+from commonwatch.govern.observe import Observable, Sighting, observables, sightings
 from commonwatch.govern.policy import DecisionLog, KeySource, PolicySource, PolicyView
 from commonwatch.govern.query import Answer, ColumnInfo, Cube, Distinct, Histogram, Query, Row, Rows, Top
+from commonwatch.govern.release import Made, Release, ReleaseInfo, Shelf, build
 from commonwatch.govern.rows import Pages, page
+from commonwatch.govern.shown import FIELD_NO
 from commonwatch.govern.tokens import Vault
 from commonwatch.store import Store
 
 MOST_TOP = 100
+MOST_TOLD = 10_000
 
 
 class Context(NamedTuple):
@@ -40,6 +48,14 @@ class Context(NamedTuple):
     asking: Asking
 
 
+class Standing(NamedTuple):
+    """Where policy and store stand for a reader; `good_until` in microseconds."""
+
+    epoch: int
+    watermark: int
+    good_until: int
+
+
 class Govern:
     """The enforcement point. Safe from several threads."""
 
@@ -50,15 +66,107 @@ class Govern:
         self._store, self._policy, self._keys, self._log = store, policy, keys, log
         self._secret = secret or secrets.token_bytes(32)
         self._compiler = Compiler(store, keys)
+        self._shelf, self._shelving = Shelf(), threading.RLock()
+        self._latest: dict[tuple[Reader, int, str, int], str] = {}
+        self._bests: dict[tuple[bytes, Reader], Best] = {}
+        self._told: set[tuple[int, Reader]] = set()
 
-    def ask(self, reader: Reader, query: Query) -> Answer:
-        """Answer a typed query for a reader."""
+    def ask(self, reader: Reader, query: Query, *, cancel: threading.Event | None = None) -> Answer:
+        """Answer a typed query for a reader. When `cancel` is set the engine stops and the answer is an error."""
         digest = msgspec.json.encode(query, order="deterministic")
-        with self._context(reader, digest) as context:
+        with self._context(reader, digest) as context, _cancelled_by(context, cancel):
             answer = _ANSWERS[type(query)](self, context, query)
             detail = {"query": context.query, "question": type(query).__name__.lower(), "rows": len(answer.rows)}
             self._decided(context, "query", detail)
             return answer
+
+    def describe(self, reader: Reader) -> ViewDescription:
+        """As whom the reader looks, bound by which agreements, and what they grant."""
+        view = self.view()
+        return describe(view, standing(view, reader), instant_text(self.watermark(view)), self._bests)
+
+    def standing(self, reader: Reader) -> Standing:
+        """Policy epoch, arrival number of the store, and until when (microseconds) the clock alone changes nothing."""
+        view = self.view()
+        reader = standing(view, reader)
+        with self._compiler.table(view, reader) as compiled:
+            good = min(compiled.table.good_until, view.now // MINUTE * MINUTE + MINUTE)
+        return Standing(view.epoch, self._store.watermark()[0], good)
+
+    def releases(self, reader: Reader) -> list[ReleaseInfo]:
+        """The releases the reader may open now."""
+        return [self.release(reader).info]
+
+    def release(self, reader: Reader, release: str | None = None, *, cancel: threading.Event | None = None) -> Release:
+        """A release by id, or the current one. Raises `Gone` for a replaced id of this reader, else `NotFound`."""
+        view = self.view()
+        known = standing(view, reader)
+        with self._shelving:
+            found = self._shelf.find(known, view.epoch, view.now, release) if release else None
+            return found or self._current(reader, release, cancel)
+
+    def observables(self, reader: Reader, since: int | None = None) -> list[Observable]:
+        """Values worth acting on, with totals over all this reader sees; only those seen after arrival `since`."""
+        with self._context(reader, b"observables") as context:
+            found = observables(context.asking, since)
+            self._decided(context, "observables", {"query": context.query, "rows": len(found)})
+            return found
+
+    def sightings(self, reader: Reader, since: int | None = None) -> list[Sighting]:
+        """(contributor as shown, malware family, time) of every visible malware or intrusion event that shows both."""
+        with self._context(reader, b"sightings") as context:
+            return sightings(context.asking, since)
+
+    def lease(self, reader: Reader) -> Lease:
+        """Permission for a stream: ends within a second of any change of the policy, or when it cannot be had."""
+        view = self.view()
+        standing(view, reader)
+        return Lease(view.epoch, self._epoch_for(reader))
+
+    def _epoch_for(self, reader: Reader) -> Callable[[], int]:
+        def current() -> int:
+            view = self.view()
+            standing(view, reader)
+            return view.epoch
+
+        return current
+
+    def _current(self, reader: Reader, asked: str | None, cancel: threading.Event | None) -> Release:
+        """The current release, made now if it must be; an id that is not its own is gone or was never there."""
+        with self._context(reader, b"release") as context, _cancelled_by(context, cancel):
+            made = self._made(context)
+        if asked not in (None, made.id):
+            if self._shelf.was(context.reader, asked or ""):
+                raise Gone("this release was replaced", current=made.id, todo="open the current one")
+            raise NotFound("no such release", todo="list the releases you may open")
+        return made
+
+    def _made(self, context: Context) -> Release:
+        table, arrival = context.asking.table, self._store.watermark()[0]
+        key = (context.reader, context.view.epoch, table.digest, arrival)
+        kept = self._shelf.find(context.reader, context.view.epoch, context.view.now, self._latest.get(key, ""))
+        if kept:
+            return kept
+        good = (
+            min(table.good_until, context.view.now // MINUTE * MINUTE + MINUTE)
+            if self._aged(context.view)
+            else (min(table.good_until, context.view.now // DAY * DAY + DAY))
+        )
+        about = Made(context.reader, context.view.epoch, context.watermark, context.view.now, good)
+        release = build(context.asking, about, lambda: describe_fields(context.view, context.reader, self._bests))
+        self._shelf.put(context.reader, context.view.epoch, release)
+        self._latest = {key: release.id} | dict(list(self._latest.items())[-256:])
+        self._decided(context, "release", {"query": context.query, "release": release.id, "rows": release.info.cells})
+        return release
+
+    def _aged(self, view: PolicyView) -> bool:
+        """Whether any agreement at all has a bound of age. (Those of stored labels alone would tell which there are.)"""
+        return any(
+            clause.rows.after or clause.rows.until
+            for owner in view.owners.values()
+            for live in owner.documents.agreements
+            for clause in live.document.clauses
+        )
 
     def cancel(self, query: str) -> bool:
         """Stop a running query by its id; whether it was running."""
@@ -98,13 +206,58 @@ class Govern:
         return int.from_bytes(hmac.digest(self._secret, state, hashlib.sha256)[:8], "big") >> 1
 
     def _decided(self, context: Context, kind: str, detail: dict[str, object]) -> None:
+        """Log a decision: for the reader, naming only agreements whose owner it is shown; and once per owner."""
         table = context.asking.table
-        cited = sorted({f"{r.agreement}@{r.version}" for d in table.decisions for r in d.clauses})
-        self._log.decided(
-            context.reader,
-            kind,
-            {**detail, "epoch": context.view.epoch, "table": table.digest[:32], "agreements": cited},
-        )
+        named, others = set[str](), set[str]()
+        for decision in table.decisions:
+            known = decision.levels[FIELD_NO["owner"]] == top_of("owner")
+            (named if known else others).update(f"{r.agreement}@{r.version}" for r in decision.clauses)
+        more = {
+            "epoch": context.view.epoch,
+            "table": table.digest[:32],
+            "agreements": sorted(named),
+            "others": len(others),
+        }
+        self._log.decided(context.reader, kind, {**detail, **more})
+        self._tell_owners(context)
+
+    def _tell_owners(self, context: Context) -> None:
+        """For each owner, once per policy epoch: that this reader began to read under which agreements."""
+        told = (context.view.epoch, context.reader)
+        if told in self._told:
+            return
+        if len(self._told) > MOST_TOLD:
+            self._told.clear()
+        self._told.add(told)
+        cited: dict[str, set[str]] = {}
+        for decision in context.asking.table.decisions:
+            if not decision.own:
+                cited.setdefault(decision.owner, set()).update(f"{r.agreement}@{r.version}" for r in decision.clauses)
+        for owner, agreements in sorted(cited.items()):
+            detail = {"owner": owner, "epoch": context.view.epoch, "agreements": sorted(agreements)}
+            self._log.decided(context.reader, "disclosed", detail)
+
+
+@contextmanager
+def _cancelled_by(context: Context, cancel: threading.Event | None) -> Iterator[None]:
+    """While the block runs, `cancel` stops the engine."""
+    if cancel is None:
+        yield
+        return
+    done = threading.Event()
+
+    def watch() -> None:
+        while not done.is_set():
+            if cancel.wait(0.05):
+                context.asking.session.cancel()
+                return
+
+    watcher = threading.Thread(target=watch, daemon=True)
+    watcher.start()
+    try:
+        yield
+    finally:
+        done.set()
 
 
 def _rows(govern: Govern, context: Context, query: Rows) -> Answer:
@@ -134,7 +287,7 @@ def _distinct(_: Govern, context: Context, query: Distinct) -> Answer:
 
 def _histogram(_: Govern, context: Context, query: Histogram) -> Answer:
     found = context.asking.predicates(query.filter, context.watermark)
-    bins, other, used = context.asking.histogram(found, query.bin, query.filter)
+    bins, other, used = context.asking.histogram(found, query.bin)
     notes = [] if used == query.bin else [f"bins of {used}: the agreements behind this show no finer time"]
     rows = [Row([instant_text(start), n]) for start, n in bins]
     total = other + sum(n for _, n in bins)
@@ -147,8 +300,8 @@ def _cube(_: Govern, context: Context, query: Cube) -> Answer:
     if len(set(query.by)) != len(by) or not 1 <= len(by) + bool(query.bin) <= 6 or any(d.many for d in by):
         todo = "use up to five different dimensions with one value per event"
         raise InvalidInput("this cube cannot be made", where="by", todo=todo)
-    used = context.asking.bin(query.bin, query.filter) if query.bin else None
     found = context.asking.predicates(query.filter, context.watermark)
+    used = context.asking.bin(query.bin, found) if query.bin else None
     cells = context.asking.cube(by, found, BINS[used] if used else None)
     if used:
         cells = [([None if c[0] is None else instant_text(c[0]), *c[1:]], n) for c, n in cells]

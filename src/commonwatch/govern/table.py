@@ -77,7 +77,7 @@ class Table(msgspec.Struct, frozen=True):
 #: Parameters of a decision, in the order of the table's columns after `handling`.
 WORD_NAMES = tuple(f"w{no}" for no in range(WORDS))
 KEY_NAMES: dict[FieldName, str] = {field: f"k_{field}" for field in TOKEN_FIELDS}
-PARAMETERS = ("dno", "grain", *WORD_NAMES, "fields", "src_rung", "dst_rung", *KEY_NAMES.values(), *ORG_DIMS)
+PARAMETERS = ("tlp", "dno", "grain", *WORD_NAMES, "fields", "src_rung", "dst_rung", *KEY_NAMES.values(), *ORG_DIMS)
 
 
 class Builder:
@@ -92,10 +92,10 @@ class Builder:
         self._texts: dict[str, dict[str | Token, int]] = {dim: {} for dim in ORG_DIMS}
         self._codes: list[dict[str, int | None]] = []
         self._laid: dict[int, tuple[tuple[int, int, int], ...]] = {}
-        self._rows: list[tuple[int, int, int, int]] = []
+        self._rows: list[tuple[int, int, int, int, int]] = []
         self._good = FOREVER
 
-    def add(self, handling: int, pieces: Sequence[Aged], communities: Mapping[str, str]) -> None:
+    def add(self, handling: int, tlp: int, pieces: Sequence[Aged], communities: Mapping[str, str]) -> None:
         """The pieces of one handling; `communities`: clause -> community of its shared pseudonyms.
 
         Equal lists (the same object) are laid out once.
@@ -106,7 +106,7 @@ class Builder:
             found, good = stretches(pieces, self._now)
             self._good = min(self._good, good)
             laid = self._laid[id(pieces)] = tuple((s.start, s.end, self._number(s.decision)) for s in found)
-        self._rows.extend((start, end, handling, dno) for start, end, dno in laid)
+        self._rows.extend((start, end, handling, tlp, dno) for start, end, dno in laid)
 
     def table(self) -> Table:
         """The finished table."""
@@ -195,6 +195,7 @@ class Builder:
         return {
             name: pa.array([row[name] for row in self._codes], pa.int64() if name in wide else pa.int32())
             for name in PARAMETERS
+            if name != "tlp"
         }
 
 
@@ -207,27 +208,27 @@ def _form(field: FieldName, precision: int) -> str:
     return "name"
 
 
-def _bands(rows: list[tuple[int, int, int, int]], parameters: dict[str, pa.Array]) -> list[Band]:
+def _bands(rows: list[tuple[int, int, int, int, int]], parameters: dict[str, pa.Array]) -> list[Band]:
     if not rows:
         return []
-    start, end, handling, dno = np.array(rows, np.int64).T
+    start, end, handling, tlp, dno = np.array(rows, np.int64).T
     cuts = np.unique(np.concatenate((start, end)))
     if len(cuts) - 1 > MAX_BANDS:
-        ranged = _rows(handling, dno, parameters)
+        ranged = _rows(handling, tlp, dno, parameters)
         ranged = ranged.append_column("start", pa.array(start)).append_column("end", pa.array(end))
         return [Band(-FOREVER, FOREVER, ranged, ranged=True)]
     made = []
     for low, high in zip(cuts[:-1].tolist(), cuts[1:].tolist(), strict=True):
         inside = (start <= low) & (end >= high)
         if inside.any():
-            made.append(Band(low, high, _rows(handling[inside], dno[inside], parameters)))
+            made.append(Band(low, high, _rows(handling[inside], tlp[inside], dno[inside], parameters)))
     return made
 
 
-def _rows(handling: Ints, dno: Ints, parameters: dict[str, pa.Array]) -> pa.Table:
+def _rows(handling: Ints, tlp: Ints, dno: Ints, parameters: dict[str, pa.Array]) -> pa.Table:
     taken = pa.array(dno)
     columns = {name: array.take(taken) for name, array in parameters.items()}
-    return pa.table({"handling": pa.array(handling, pa.int32()), **columns})
+    return pa.table({"handling": pa.array(handling, pa.int32()), "tlp": pa.array(tlp, pa.int32()), **columns})
 
 
 def _digest(

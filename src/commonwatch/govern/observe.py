@@ -1,0 +1,209 @@
+"""Observables: what a reader's relation holds that could become an indicator (`events.md` 10).
+
+Rules held here: only governed columns decide; classes malware, intrusion, web and mail, or a denied firewall or login
+event of medium severity or above; an address only where it is outside and shown exactly; never a token, never a
+truncated network; times and counts are those this reader is shown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Literal, NamedTuple
+
+import msgspec
+from sqlglot import exp
+
+from commonwatch.agreements.lattice import top_of
+from commonwatch.agreements.reader import ClauseRef
+from commonwatch.events.address import Address, Scope
+from commonwatch.events.labels import EventClass, Severity
+from commonwatch.govern.asking import Asking
+from commonwatch.govern.dims import column
+from commonwatch.govern.filters import Predicates
+from commonwatch.govern.relation import Window, number
+from commonwatch.govern.shown import BITS_OF, EXACT, FIELD_NO, WORD_BITS
+from commonwatch.govern.table import WORD_NAMES
+
+ObservableKind = Literal["ip", "domain", "url", "sha256", "sha1", "md5", "mail"]
+_ALWAYS = (EventClass.MALWARE, EventClass.INTRUSION, EventClass.WEB, EventClass.MAIL)
+_DENIED_ONLY = (EventClass.FIREWALL, EventClass.AUTH)
+_DENIED = 2
+
+
+class Observable(msgspec.Struct, frozen=True, kw_only=True):
+    """One value one reader may act on, with totals over all it may see. Times in microseconds, None where withheld.
+
+    `count` is None where any volume is withheld, `sources` (different contributors) where any contributor is; `tlp` is
+    the strictest of the rows; `malware` the one name shown exactly; `clauses` only those this reader may be told.
+    """
+
+    kind: ObservableKind
+    value: str
+    event_class: str
+    tlp: int
+    severity: int | None
+    first_seen: int | None
+    last_seen: int | None
+    count: int | None
+    sources: int | None
+    malware: str | None = None
+    rules: tuple[str, ...] = ()
+    clauses: tuple[ClauseRef, ...] = ()
+
+
+class Sighting(NamedTuple):
+    """One visible event of a malware family: contributor as shown (None where withheld), family, shown time."""
+
+    owner: str | None
+    family: str
+    time: int
+
+
+class _Source(NamedTuple):
+    """Where values of a kind come from: the value's columns, what the relation needs, and what must hold."""
+
+    kind: ObservableKind
+    values: tuple[str, ...]
+    needs: tuple[str, ...]
+    where: list[exp.Expr]
+
+
+def observables(asking: Asking, since: int | None) -> list[Observable]:
+    """All observables, or those with an event stored after arrival number `since`, by kind and value."""
+    found: dict[tuple[ObservableKind, str], list[dict[str, Any]]] = {}
+    for source in _sources():
+        for row in _of(asking, source, since):
+            found.setdefault((source.kind, _value(source.kind, row)), []).append(row)
+    return [_observable(asking, kind, value, rows) for (kind, value), rows in sorted(found.items())]
+
+
+def sightings(asking: Asking, since: int | None) -> list[Sighting]:
+    """Visible malware and intrusion events with their family and time, in order of time."""
+    view = asking.view(Predicates([], [], [], Window()), ["malware_family", "time", "org", "event_class", "arrival"])
+    family, time = column("malware_family"), column("time")
+    classes = exp.In(this=column("event_class"), expressions=[number(EventClass.MALWARE), number(EventClass.INTRUSION)])
+    tree = exp.select(family.as_("family"), time.as_("time"), column("org").as_("org")).from_(view)
+    tree = tree.where(classes, _there("malware_family"), _there("time"))
+    if since is not None:
+        tree = tree.where(exp.GT(this=column("arrival"), expression=number(since)))
+    rows = asking.run(tree)
+    shown = [asking.vault.text(t) for t in asking.table.texts["org"]]
+    owners = [None if code is None else shown[code] for code in rows["org"].to_pylist()]
+    made = map(Sighting, owners, rows["family"].to_pylist(), rows["time"].to_pylist())
+    return sorted(made, key=lambda s: (s.time, s.family, s.owner or ""))
+
+
+def _sources() -> Iterator[_Source]:
+    for side in ("src", "dst"):
+        values = (f"{side}_ip_hi", f"{side}_ip_lo")
+        outside = exp.EQ(this=column(f"{side}_scope"), expression=number(Scope.OUTSIDE))
+        plain = exp.Is(this=column(f"k_{side}_ip"), expression=exp.null())
+        exact = exp.EQ(this=column(f"{side}_rung"), expression=number(EXACT))
+        needs = (*values, f"{side}_scope", f"k_{side}_ip", f"{side}_rung")
+        yield _Source("ip", values, needs, [outside, plain, exact, _there(values[0])])
+    for kind, name in (("domain", "domain"), ("url", "url"), ("mail", "mail_from")):
+        yield _exact(kind, name)  # type: ignore[arg-type]
+    hashes = (("sha256", "file_sha256"), ("sha1", "file_sha1"), ("md5", "file_md5"))
+    for at, (kind, name) in enumerate(hashes):
+        found = _exact(kind, name)  # type: ignore[arg-type]
+        better = [exp.Is(this=column(n), expression=exp.null()) for _, n in hashes[:at]]
+        yield found._replace(needs=(*found.needs, *(n for _, n in hashes[:at])), where=[*found.where, *better])
+
+
+def _exact(kind: ObservableKind, name: str) -> _Source:
+    """A column where it is shown exactly: its first bit is that of the exact rung."""
+    bit = BITS_OF[name][0]
+    word = WORD_NAMES[bit.no // WORD_BITS]
+    flag = exp.BitwiseAnd(this=column(word), expression=exp.Literal.number(1 << (bit.no % WORD_BITS)))
+    return _Source(kind, (name,), (name, word), [exp.NEQ(this=exp.paren(flag), expression=number(0)), _there(name)])
+
+
+def _there(name: str) -> exp.Expr:
+    return exp.Not(this=exp.Is(this=column(name), expression=exp.null()))
+
+
+def _worth() -> exp.Expr:
+    """Whether an event's class, or what was done about it, makes its observables worth acting on."""
+    always = exp.In(this=column("event_class"), expressions=[number(c) for c in _ALWAYS])
+    denied = exp.and_(
+        exp.In(this=column("event_class"), expressions=[number(c) for c in _DENIED_ONLY]),
+        exp.EQ(this=column("action_id"), expression=number(_DENIED)),
+        exp.GTE(this=column("severity_id"), expression=number(Severity.MEDIUM)),
+    )
+    return exp.or_(always, denied)
+
+
+_CONTEXT = (
+    "event_class", "severity_id", "action_id", "time", "org", "arrival", "rule_name", "malware_names", "count", "tlp",
+    "dno",
+)  # fmt: skip
+
+
+def _of(asking: Asking, source: _Source, since: int | None) -> list[dict[str, Any]]:
+    """One row per value: totals over every visible event, only for values with an event after `since`."""
+    view = asking.view(Predicates([], [], [], Window()), [*source.needs, *_CONTEXT])
+    keys = [column(v) for v in source.values]
+    where = [*source.where, _worth()]
+    if since is not None:
+        fresh = exp.select(*(k.copy() for k in keys)).from_(view.copy())
+        fresh = fresh.where(*(w.copy() for w in where), exp.GT(this=column("arrival"), expression=number(since)))
+        this = exp.Tuple(expressions=[k.copy() for k in keys]) if len(keys) > 1 else keys[0].copy()
+        where.append(exp.In(this=this, query=fresh.subquery()))
+    tree = exp.select(*(k.as_(f"x{i}") for i, k in enumerate(keys)), *_totals()).from_(view).where(*where)
+    found: list[dict[str, Any]] = asking.run(tree.group_by(*_ordinals(len(keys)))).to_pylist()
+    return found
+
+
+def _totals() -> list[exp.Expr]:
+    return [
+        exp.cast(exp.Count(this=exp.Star()), "BIGINT").as_("n"),
+        exp.cast(exp.Count(this=column("org")), "BIGINT").as_("named"),
+        exp.cast(exp.Count(this=column("count")), "BIGINT").as_("counted"),
+        exp.cast(exp.Sum(this=column("count")), "BIGINT").as_("volume"),
+        exp.Min(this=column("time")).as_("first"),
+        exp.Max(this=column("time")).as_("last"),
+        exp.Max(this=column("severity_id")).as_("severity"),
+        exp.Max(this=column("tlp")).as_("tlp"),
+        exp.Min(this=column("event_class")).as_("class"),
+        *(exp.ArrayUniqueAgg(this=column(c)).as_(c) for c in ("org", "rule_name", "malware_names", "dno")),
+    ]
+
+
+def _ordinals(n: int) -> list[exp.Expr]:
+    return [exp.Literal.number(i + 1) for i in range(n)]
+
+
+def _value(kind: ObservableKind, row: dict[str, Any]) -> str:
+    if kind == "ip":
+        return str(Address(row["x0"], row["x1"]))
+    return row["x0"].hex() if isinstance(row["x0"], bytes) else str(row["x0"])
+
+
+def _observable(asking: Asking, kind: ObservableKind, value: str, rows: Sequence[dict[str, Any]]) -> Observable:
+    """Totals over the rows of a value (an address can be source and destination)."""
+    n = sum(row["n"] for row in rows)
+    orgs = {code for row in rows for code in row["org"] or () if code is not None}
+    names = {name for row in rows for many in row["malware_names"] or () for name in many or ()}
+    counted = sum(row["counted"] for row in rows)
+    return Observable(
+        kind=kind, value=value, event_class=EventClass(min(r["class"] for r in rows)).word,
+        tlp=max(row["tlp"] for row in rows), severity=_most([row["severity"] for row in rows], max),
+        first_seen=_most([row["first"] for row in rows], min), last_seen=_most([row["last"] for row in rows], max),
+        count=sum(row["volume"] or 0 for row in rows) if counted == n else None,
+        sources=len(orgs) if sum(row["named"] for row in rows) == n else None,
+        malware=names.pop() if len(names) == 1 else None,
+        rules=tuple(sorted({r for row in rows for r in row["rule_name"] or () if r is not None})),
+        clauses=_clauses(asking, {dno for row in rows for dno in row["dno"]}),
+    )  # fmt: skip
+
+
+def _most(found: Sequence[int | None], pick: Callable[[Sequence[int]], int]) -> int | None:
+    there = [f for f in found if f is not None]
+    return pick(there) if there else None
+
+
+def _clauses(asking: Asking, numbers: set[int]) -> tuple[ClauseRef, ...]:
+    """The clauses behind the rows, where their owner is shown exactly."""
+    decisions = [asking.table.decisions[dno] for dno in numbers]
+    named = [d for d in decisions if d.levels[FIELD_NO["owner"]] == top_of("owner")]
+    return tuple(sorted({ref for d in named for ref in d.clauses}))
