@@ -12,6 +12,7 @@ import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -105,7 +106,7 @@ class Journal:
                 raise
             self._db.execute("COMMIT")
 
-    def _all(self, query: str, values: Sequence[object] = ()) -> list[tuple[object, ...]]:
+    def _all(self, query: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
         with self._lock:
             return self._db.execute(query, values).fetchall()
 
@@ -113,13 +114,11 @@ class Journal:
 
     def marks(self) -> list[Mark]:
         """Every file known."""
-        return [
-            msgspec.convert(row, Mark, strict=False, from_attributes=False) for row in map(_mark, self._all(_MARKS))
-        ]
+        return [Mark(*row[:-1], bool(row[-1])) for row in self._all(_MARKS)]
 
     def next_mark(self) -> int:
         """A number for a new file."""
-        return int(str(self._all("SELECT coalesce(max(id), 0) + 1 FROM files")[0][0]))
+        return int(self._all("SELECT coalesce(max(id), 0) + 1 FROM files")[0][0])
 
     def next_seq(self) -> int:
         """The number of the next batch; never used twice."""
@@ -150,12 +149,12 @@ class Journal:
     def waiting(self, limit: int) -> list[tuple[int, int]]:
         """(batch_uid, rows) of the oldest batches in the spool."""
         rows = self._all("SELECT batch_uid, rows FROM spool ORDER BY seq LIMIT ?", (limit,))
-        return [(int(str(uid)), int(str(n))) for uid, n in rows]
+        return [(int(uid), int(n)) for uid, n in rows]
 
     def batch(self, batch_uid: int) -> Spooled | None:
         """One batch of the spool."""
         rows = self._all("SELECT seq, batch_uid, rows, policy, body FROM spool WHERE batch_uid = ?", (batch_uid,))
-        return msgspec.convert(rows[0], Spooled) if rows else None
+        return Spooled(*rows[0]) if rows else None
 
     def replace(self, batch: Spooled, dropped: int) -> None:
         """Put a batch narrowed to a new policy in its own place; `dropped` rows of it may not leave any more."""
@@ -189,12 +188,12 @@ class Journal:
     def set_aside_reasons(self) -> list[tuple[int, int, str]]:
         """(batch_uid, rows, reason) of every batch set aside."""
         rows = self._all("SELECT batch_uid, rows, reason FROM set_aside ORDER BY at")
-        return [(int(str(uid)), int(str(n)), str(reason)) for uid, n, reason in rows]
+        return [(int(uid), int(n), str(reason)) for uid, n, reason in rows]
 
     def depth(self) -> tuple[int, int, int]:
         """Batches, events and bytes in the spool."""
         row = self._all("SELECT count(*), coalesce(sum(rows), 0), coalesce(sum(bytes), 0) FROM spool")[0]
-        return int(str(row[0])), int(str(row[1])), int(str(row[2]))
+        return int(row[0]), int(row[1]), int(row[2])
 
     # Receiving and remembering --------------------------------------------------------------------------------------
 
@@ -213,7 +212,7 @@ class Journal:
 
     def indicators(self) -> list[tuple[bytes, int]]:
         """(JSON, microseconds of first arrival) of every indicator."""
-        return [(bytes(b), int(str(r))) for b, r in self._all(_INDICATORS) if isinstance(b, bytes)]
+        return [(b, r) for b, r in self._all(_INDICATORS)]
 
     def save_alert(self, key: str, body: bytes, at: int) -> None:
         """Keep an alert."""
@@ -228,12 +227,12 @@ class Journal:
     def evidence(self) -> list[tuple[int, str, bytes]]:
         """(when, what, body) of everything that speaks against the hub."""
         rows = self._all("SELECT at, what, body FROM evidence ORDER BY id")
-        return [(int(str(at)), str(what), body) for at, what, body in rows if isinstance(body, bytes)]
+        return [(int(at), str(what), body) for at, what, body in rows]
 
     def note(self, name: str) -> bytes | None:
         """A remembered value: the snapshot, the checkpoint, the clock's floor."""
         rows = self._all("SELECT value FROM notes WHERE name = ?", (name,))
-        return rows[0][0] if rows and isinstance(rows[0][0], bytes) else None
+        return rows[0][0] if rows else None
 
     def remember(self, name: str, value: bytes) -> None:
         """Keep a value under a name."""
@@ -252,12 +251,12 @@ class Journal:
 
     def counts(self) -> dict[str, int]:
         """Every count by name; reasons stand behind a colon (`skipped:stats`)."""
-        return {str(name): int(str(value)) for name, value in self._all("SELECT name, value FROM counts")}
+        return {str(name): int(value) for name, value in self._all("SELECT name, value FROM counts")}
 
     def quarantined(self, limit: int = 100) -> list[Bad]:
         """The newest quarantined records."""
         query = "SELECT source, generation, position, reason, head FROM quarantine ORDER BY rowid DESC LIMIT ?"
-        return [msgspec.convert(row, Bad) for row in self._all(query, (limit,))]
+        return [Bad(*row) for row in self._all(query, (limit,))]
 
     @staticmethod
     def _count(db: sqlite3.Connection, counts: Mapping[str, int]) -> None:
@@ -285,7 +284,3 @@ _INDICATORS = "SELECT body, received FROM indicators ORDER BY received DESC, id"
 
 def _row(mark: Mark) -> tuple[object, ...]:
     return tuple(getattr(mark, name) for name in _NAMES)
-
-
-def _mark(row: tuple[object, ...]) -> dict[str, object]:
-    return dict(zip(_NAMES, row, strict=True))

@@ -155,7 +155,14 @@ class Runtime:
     def _spawn(self, work: Any) -> None:
         task = asyncio.create_task(work)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        """A fault nobody expected ends the run, loudly."""
+        self._tasks.discard(task)
+        if not task.cancelled() and (fault := task.exception()) is not None:
+            self._fault = fault
+            self._stop.set()
 
     async def _send(self, batch_uid: int) -> None:
         ready = await asyncio.to_thread(self._prepare, batch_uid)
@@ -169,7 +176,11 @@ class Runtime:
             return p.Dropped(self._clock.tick(), batch_uid)
         if policy is None:
             return p.Failed(self._clock.tick(), batch_uid)
-        return batch if batch.policy == policy.digest else self._narrow(batch, policy)
+        try:
+            return batch if batch.policy == policy.digest else self._narrow(batch, policy)
+        except CommonwatchError as error:
+            self.journal.set_aside(batch_uid, f"not readable in the spool any more: {error}", self._clock.now())
+            return p.Dropped(self._clock.tick(), batch_uid)
 
     def _narrow(self, batch: Spooled, policy: Policy) -> Spooled | p.Event:
         """Bring a batch made under other agreements down to the present ones."""
