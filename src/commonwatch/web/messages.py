@@ -97,6 +97,15 @@ class FieldView(msgspec.Struct, frozen=True, kw_only=True):
     withheld: Hidden | None = None
 
 
+class DimView(msgspec.Struct, frozen=True):
+    """A dimension to filter, rank and cube by."""
+
+    key: str
+    label: str
+    kind: str
+    many: bool
+
+
 class View(msgspec.Struct, frozen=True, kw_only=True):
     """As whom one looks, and bound by what."""
 
@@ -105,6 +114,7 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
     watermark: str
     agreements: list[BindingView]
     fields: list[FieldView]
+    dims: list[DimView] = []
 
 
 class ReleaseView(msgspec.Struct, frozen=True, kw_only=True):

@@ -6,6 +6,7 @@ import asyncio
 from dataclasses import dataclass, field
 from typing import Any, cast
 
+from litestar import Litestar
 from litestar.connection import ASGIConnection
 
 from commonwatch.web.ports import Ports
@@ -56,3 +57,8 @@ class Room:
 def room(connection: ASGIConnection[Any, Any, Any, Any]) -> Room:
     """The room of the app that a request came to."""
     return cast("Room", connection.app.state[KEY])
+
+
+def closing_of(app: Litestar) -> Closing:
+    """How to tell this app's streams that the hub stops."""
+    return cast("Room", app.state[KEY]).closing

@@ -7,8 +7,10 @@ from typing import Annotated, Any
 from litestar import Request, Router, get
 from litestar.params import QueryParameter
 
+from commonwatch.errors import NotFound
 from commonwatch.web.auth import user
 from commonwatch.web.messages import Plain
+from commonwatch.web.ports import Audit, Principal
 from commonwatch.web.rooms import room
 
 Req = Request[Any, Any, Any]
@@ -33,9 +35,16 @@ async def entries(request: Req, start: Start = 0, limit: Limit = 100) -> list[Pl
 
 @get("/proof")
 async def proof(request: Req, entry: Number, size: Number) -> Plain:
-    """The proof that an entry is in the log of that size."""
+    """The proof that an entry that concerns my organisation is in the log of that size."""
     here = room(request)
-    return await here.workers.brief(here.ports.audit.inclusion, entry, size)
+    return await here.workers.brief(_proof, here.ports.audit, user(request), entry, size)
+
+
+def _proof(audit: Audit, who: Principal, entry: int, size: int) -> Plain:
+    """A proof shows an entry's hash, by which a guess could be checked: only for one's own."""
+    if [found["index"] for found in audit.entries(who, entry, 1)] != [entry]:
+        raise NotFound("no such entry at that size", where="entry", todo="look at /api/audit/entries")
+    return audit.inclusion(entry, size)
 
 
 ROUTER = Router("/api/audit", route_handlers=[checkpoint, entries, proof], tags=["audit"], opt={"scope": "audit"})

@@ -1,0 +1,204 @@
+"""The hub put together: store, audit log, metadata, govern, publications, alerts, push, HTTP app. The one place.
+
+Rules held here: `govern` alone gets the store; the HTTP app gets ports; one process serves a folder (a lock says so at
+once); what was opened first is closed last.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hmac
+import os
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import msgspec
+from litestar import Litestar, Router
+from sqlalchemy import select
+
+from commonwatch.agreements.reader import Reader
+from commonwatch.audit.log import AuditLog, Entry
+from commonwatch.detect.watch import Watch
+from commonwatch.errors import Conflict
+from commonwatch.govern.asking import instant_text
+from commonwatch.govern.service import Govern
+from commonwatch.hub.accounts import reader_of
+from commonwatch.hub.alerts import AlertTable, GovernedSightings, listed
+from commonwatch.hub.core import Core, audit_key
+from commonwatch.hub.jobs.decisions import Decisions
+from commonwatch.hub.jobs.tell import Telling
+from commonwatch.hub.jobs.upkeep import Job, Upkeep
+from commonwatch.hub.meta.clock import MICROS
+from commonwatch.hub.meta.models import Gateway, Organisation
+from commonwatch.hub.publications import PublicationTable
+from commonwatch.hub.settings import Settings
+from commonwatch.share import taxii
+from commonwatch.share.publication import Publications
+from commonwatch.store import Store
+from commonwatch.web import app as web
+from commonwatch.web.auth import taxii_reader
+from commonwatch.web.ports import Ports, Principal
+
+LOCK = "serving.lock"
+CHECKPOINT, OWNERS, COMPACT = 10.0, 10.0, 300.0
+DAY = 86_400 * MICROS
+
+
+class Hub:
+    """Everything of one serving hub. `start` the threads, serve `app`, `close`."""
+
+    def __init__(self, settings: Settings) -> None:
+        with ExitStack() as opened:
+            opened.enter_context(_Lock(settings.data / LOCK))
+            self._open(settings, opened)
+            self._opened = opened.pop_all()
+
+    def _open(self, settings: Settings, opened: ExitStack) -> None:
+        memory, threads = settings.store_memory, settings.store_threads
+        self.store = Store.open(settings.store, memory_limit=memory, threads=threads)
+        opened.callback(self.store.close)
+        self.audit = opened.enter_context(AuditLog(settings.audit, audit_key(settings), settings.name))
+        self.core = Core.open(settings, self.store.append, self.audit, self.watermark)
+        opened.callback(self.core.close)
+        self.decisions = Decisions(self.audit.append_many, self.core.policy.view)
+        opened.callback(self.decisions.flush)
+        secret = _secret(self.core.keys.ensure("hub", "hub"))
+        self.govern = Govern(self.store, self.core.policy, self.core.keys, self.decisions, secret=secret)
+        self._open_findings(settings, opened)
+
+    def _open_findings(self, settings: Settings, opened: ExitStack) -> None:
+        table = PublicationTable(settings.data / "publications.sqlite")
+        opened.callback(table.close)
+        kept = AlertTable(settings.data / "alerts.sqlite")
+        opened.callback(kept.close)
+        clock = self.core.clock.now
+        self.publications = Publications(table, self.govern, settings.name, clock=clock)
+        self.watch = Watch(GovernedSightings(self.govern, self.core.policy.view), kept, clock)
+        self.telling = Telling(self.publications, self.watch, self.core.push, self.audience)
+        self.upkeep = Upkeep(
+            [
+                Job("the checkpoint", CHECKPOINT, self.audit.checkpoint),
+                Job("the decision log", OWNERS, self.decisions.flush),
+                Job("compaction", COMPACT, lambda: self.store.compact(self.core.clock.now() // DAY * DAY)),
+            ]
+        )
+
+    def start(self) -> None:
+        """Start what the hub does by itself."""
+        self.core.start()
+        told = self.core.intake.stored
+
+        def stored(org: str, rows: int) -> None:
+            self.telling.wake()
+            told(org, rows)
+
+        self.core.intake.stored = stored
+        self.core.policy.listen(lambda _: self.telling.wake())
+        self.telling.start()
+        self.upkeep.start()
+
+    def close(self) -> None:
+        """Stop the threads, then close in the reverse order of opening."""
+        self.telling.stop()
+        self.upkeep.stop()
+        self._opened.close()
+
+    def watermark(self) -> str:
+        """As of when answers are, RFC 3339."""
+        return instant_text(self.govern.watermark(self.core.policy.view()))
+
+    def audience(self) -> Mapping[str, Reader]:
+        """Every organisation with a gateway, as the reader its gateways are."""
+        with self.core.database.read() as session:
+            orgs = session.scalars(select(Gateway.org).where(Gateway.active).distinct().order_by(Gateway.org))
+            rows = [row for org in list(orgs) if (row := session.get(Organisation, org)) is not None]
+            return {row.id: reader_of(session, row, "detect") for row in rows}
+
+    def app(self) -> Litestar:
+        """The HTTP app of this hub."""
+        url = urlsplit(self.core.settings.url)
+        shared = taxii.routes(taxii_reader(self.core.accounts), self.publications)
+        mount = Router("/", route_handlers=shared, opt={"open": True, "csrf": "not a browser"})
+        base = f"/{url.path.strip('/')}/" if url.path.strip("/") else "/"
+        return web.create(self.ports(), mounts=[mount], base=base, secure=url.scheme == "https")
+
+    def ports(self) -> Ports:
+        """What the HTTP room is given."""
+        core = self.core
+        return Ports(
+            govern=self.govern, accounts=core.accounts, agreements=core.agreements, gateways=core.gateways,
+            notices=core.notices, audit=AuditPort(self.audit), intelligence=Findings(self.publications, self.watch),
+            epoch=lambda: core.policy.view().epoch, now=core.clock.now,
+        )  # fmt: skip
+
+
+class AuditPort:
+    """The audit log as the HTTP room asks for it."""
+
+    def __init__(self, audit: AuditLog) -> None:
+        self._audit = audit
+
+    def checkpoint(self) -> dict[str, Any]:
+        """The signed head."""
+        return msgspec.structs.asdict(self._audit.checkpoint())
+
+    def entries(self, principal: Principal, start: int, limit: int) -> Sequence[dict[str, Any]]:
+        """Entries that name the principal's organisation; `text` is exactly what was hashed."""
+        found = self._audit.entries(principal.reader.org, start, limit)
+        return [{"index": n, **msgspec.json.decode(data), "text": data.decode()} for n, data in found]
+
+    def inclusion(self, entry: int, size: int) -> dict[str, Any]:
+        """A proof that an entry is in the log."""
+        return self._audit.inclusion(entry, size)
+
+    def consistency(self, first: int, second: int) -> dict[str, Any]:
+        """A proof that the log only grew."""
+        return self._audit.consistency(first, second)
+
+    def note(self, principal: Principal | None, kind: str, detail: dict[str, Any]) -> None:
+        """Write an entry of the HTTP room's own."""
+        org, actor = (principal.reader.org, principal.id) if principal else ("", "nobody")
+        self._audit.append(Entry(kind=kind, actor=actor, org=org, detail=detail))
+
+
+class Findings:
+    """Indicators and alerts as the HTTP room asks for them."""
+
+    def __init__(self, publications: Publications, watch: Watch) -> None:
+        self._publications, self._watch = publications, watch
+
+    def indicators(self, reader: Reader, limit: int) -> Sequence[dict[str, Any]]:
+        """The newest indicators of this reader."""
+        return self._publications.indicators(reader, limit)
+
+    def alerts(self, reader: Reader, limit: int) -> Sequence[dict[str, Any]]:
+        """The alerts of this reader, live ones first."""
+        return [listed(alert) for alert in self._watch.alerts(reader, limit)]
+
+
+class _Lock:
+    """One process serves a folder."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._file = -1
+
+    def __enter__(self) -> None:
+        self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(self._file)
+            todo = "stop the other one first, or give this one a folder of its own with --data"
+            raise Conflict("another hub serves this folder", where=str(self._path.parent), todo=todo) from None
+
+    def __exit__(self, *_: object) -> None:
+        os.close(self._file)
+
+
+def _secret(seed: bytes) -> bytes:
+    """From which row references and paging tokens derive; the same after a restart."""
+    return hmac.digest(seed, b"commonwatch govern references 1", "sha256")

@@ -1,0 +1,83 @@
+"""Telling: new indicators go to every entitled gateway within a third of a second of the batch that brought them.
+
+Rules held here: one listener per organisation that has a gateway, reading for `detect`; what it is told comes from its
+own publications and alerts and nothing else; after a change of policy everybody is looked at again, so that what was
+withdrawn is withdrawn; a failure is tried again, it never stops the loop.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping
+
+from commonwatch.agreements.reader import Reader
+from commonwatch.detect.watch import Watch
+from commonwatch.hub import alerts
+from commonwatch.hub.push import Broadcaster
+from commonwatch.share import promulgate
+from commonwatch.share.publication import Publications
+from commonwatch.wire.messages import Indicators, Withdraw
+
+log = logging.getLogger("commonwatch.hub")
+#: Seconds: to let batches that come together be told together, between looks without news, between looks for alerts.
+GATHER, IDLE, ALERTS = 0.05, 3.0, 5.0
+Audience = Callable[[], Mapping[str, Reader]]
+
+
+class Telling(threading.Thread):
+    """The loop. `wake` it after a batch was stored or the policy changed; `stop` ends it."""
+
+    def __init__(self, publications: Publications, watch: Watch, push: Broadcaster, audience: Audience) -> None:
+        super().__init__(name="telling", daemon=True)
+        self._publications, self._watch, self._push, self._audience = publications, watch, push, audience
+        self._listeners: dict[str, promulgate.Listener] = {}
+        self._news, self._over = threading.Event(), threading.Event()
+        self._alerted = -ALERTS
+
+    def wake(self) -> None:
+        """There may be something to tell."""
+        self._news.set()
+
+    def stop(self) -> None:
+        """End after what is being told."""
+        self._over.set()
+        self._news.set()
+        if self.is_alive():
+            self.join(10)
+
+    def run(self) -> None:
+        """Tell until stopped."""
+        while not self._over.is_set():
+            self._news.wait(IDLE)
+            self._over.wait(GATHER)
+            self._news.clear()
+            if not self._over.is_set():
+                self.tell()
+
+    def tell(self) -> None:
+        """Tell everybody what is new for them. Whatever fails is logged by type and tried again."""
+        try:
+            readers = self._audience()
+            promulgate.step(self._publications, self._current(readers), self._send)
+            if time.monotonic() - self._alerted >= ALERTS:
+                self._alerted = time.monotonic()
+                alerts.step(self._watch, readers.values(), self._push.alert)
+        except Exception as error:
+            log.warning("telling failed and will be tried again: %s", type(error).__name__)
+
+    def _current(self, readers: Mapping[str, Reader]) -> Iterable[promulgate.Listener]:
+        """A listener per organisation; its cursor outlives a change of the organisation's roles."""
+        for org, reader in readers.items():
+            known = self._listeners.setdefault(org, promulgate.Listener(org, reader))
+            known.reader = reader
+        self._listeners = {org: known for org, known in self._listeners.items() if org in readers}
+        return list(self._listeners.values())
+
+    def _send(self, org: str, message: Indicators | Withdraw) -> bool:
+        if isinstance(message, Withdraw):
+            self._push.withdraw(org, message.ids)
+        else:
+            self._push.publish_indicators(org, message.items)
+        return True
