@@ -1,8 +1,9 @@
-"""Gateways: enrolment by a one-time code, signed requests, status. Implements `web.ports.Gateways` with intake and stream.
+"""Gateways: enrolment by a one-time code, signed requests, status. Implements `web.ports.Gateways`.
 
-Rules: a code works once, expires, and pins the hub's and the owner's key; a gateway acts for the organisation whose code
-it used and for the purpose `detect`; every request is signed with the key it enrolled; removing a gateway raises the
-epoch, so that its open stream ends. Status is shown to its organisation, and to operators its owner's agreements name.
+Rules: a code works once, expires, and pins the hub's and the owner's key; a gateway acts for the organisation whose
+code it used and for the purpose `detect`; every request is signed with the key it enrolled; removing a gateway raises
+the epoch, so that its open stream ends. Its organisation sees its status, and so does the operator that an agreement
+of its owner names.
 """
 
 from __future__ import annotations
@@ -51,16 +52,16 @@ class Enrolments:
         code = EnrolCode.make(secrets.token_bytes(15), self._hub().public_key(), owner)
         now = self.clock.now()
         with self.database.write() as session:
-            session.add(
-                Enrolment(
-                    hash=hashed(code.secret),
-                    org=org,
-                    name=name or f"{org}-gateway",
-                    gateway=None,
-                    created=now,
-                    expires=now + int(hours * 3600 * MICROS),
-                )  # fmt: skip
+            expires = now + int(hours * 3600 * MICROS)
+            row = Enrolment(
+                hash=hashed(code.secret),
+                org=org,
+                name=name or f"{org}-gateway",
+                gateway=None,
+                created=now,
+                expires=expires,
             )
+            session.add(row)
             record(session, now, by, "code-made", org=org)
         return code
 
@@ -116,7 +117,7 @@ class Enrolments:
 class Gateways:
     """The port."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0917
         self, database: Database, clock: Clock, enrolments: Enrolments, intake: Intake, downlink: Downlink,
         operated: Callable[[str], set[str]],
     ) -> None:  # fmt: skip
@@ -175,7 +176,7 @@ class Gateways:
             query = select(Gateway).where(Gateway.org.in_(sorted(orgs)), Gateway.active)
             rows = list(session.scalars(query.order_by(Gateway.org, Gateway.id)))
             refused = select(Quarantined.gateway, func.sum(Quarantined.times)).group_by(Quarantined.gateway)
-            counts = {name: int(times) for name, times in session.execute(refused).tuples()}
+            counts = {name: int(times) for name, times in session.execute(refused)}
         return [self._info(row, counts.get(row.id, 0)) for row in rows]
 
     def _info(self, row: Gateway, refused: int) -> GatewayInfo:

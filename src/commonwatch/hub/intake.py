@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -22,6 +22,7 @@ from commonwatch.hub.meta.database import Database
 from commonwatch.hub.meta.models import Gateway, Quarantined, SnapshotNumber
 from commonwatch.hub.meta.outbox import record
 from commonwatch.store.batch import StoredBatch
+from commonwatch.store.handling import Profile
 from commonwatch.wire.batch import BatchHeader, peek, unseal
 from commonwatch.wire.messages import BatchReceipt
 
@@ -39,7 +40,7 @@ class Intake:
         self._issued: dict[str, int] = {}
 
     def accept(self, body: bytes) -> bytes:
-        """Store one sealed batch; returns the receipt as JSON. Raises NotAuthenticated, SignatureError, InvalidInput."""
+        """Store one sealed batch; the receipt as JSON. Raises NotAuthenticated, SignatureError, InvalidInput."""
         gateway = self._gateway(peek(body))
         try:
             header, columns = self._open(gateway, body)
@@ -85,9 +86,10 @@ class Intake:
             )
 
     def _batch(self, header: BatchHeader, columns: dict[str, list[Any]]) -> StoredBatch:
+        profiles = cast("tuple[Profile, ...]", tuple(header.profiles))
         return StoredBatch(
             batch_uid=header.batch_uid, gateway=header.gateway, org=header.org, received=self.clock.now(),
-            columns=columns, profiles=tuple(header.profiles), seq=header.seq, rules_version=header.rules_version,
+            columns=columns, profiles=profiles, seq=header.seq, rules_version=header.rules_version,
             policy_no=header.snapshot,
         )  # fmt: skip
 

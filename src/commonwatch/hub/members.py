@@ -165,6 +165,14 @@ class Members:
             self._changed(session, by, "key-added", org=org, key=name, held=held)
         return name
 
+    def add_public_key(self, org: str, text: str, *, by: str = "operator") -> str:
+        """Register a key kept elsewhere by its 32 public bytes in hex; its thumbprint."""
+        try:
+            public = Ed25519PublicKey.from_public_bytes(bytes.fromhex(text))
+        except ValueError as error:
+            raise InvalidInput("this is not a public Ed25519 key", where="key", todo="give 64 hex digits") from error
+        return self.add_key(org, public, by=by)
+
     def key_of(self, org: str) -> OrgKey:
         """The organisation's newest signing key in force. Raises NotFound."""
         with self.database.read() as session:

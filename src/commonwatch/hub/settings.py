@@ -90,7 +90,7 @@ def save(settings: Settings) -> None:
     settings.data.mkdir(parents=True, exist_ok=True)
     os.chmod(settings.data, 0o700)
     default = Settings()
-    plain = msgspec.to_builtins(settings, builtin_types=(Path,))
+    plain = msgspec.structs.asdict(settings)
     lines = [
         f"{name} = {msgspec.json.encode(value).decode()}\n"
         for name, value in plain.items()

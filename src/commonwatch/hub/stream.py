@@ -22,7 +22,8 @@ from commonwatch.hub.meta.clock import Clock
 from commonwatch.hub.push import Broadcaster, Listener, Watermark
 from commonwatch.hub.push import Epoch as EpochRose
 from commonwatch.web.ports import Principal
-from commonwatch.wire.messages import Checkpoint, Downlink as Line, Hello, Ping, SnapshotMessage, encode_line
+from commonwatch.wire.messages import Checkpoint, Hello, Ping, SnapshotMessage, encode_line
+from commonwatch.wire.messages import Downlink as Line
 
 PING, BEAT, CHECKPOINT = 5.0, 0.5, 10.0
 
@@ -50,7 +51,7 @@ class Pulse(Protocol):
 class Downlink:
     """Makes the streams of all gateways; `active` tells whether a gateway is still enrolled."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0917
         self, push: Broadcaster, pulse: Pulse, snapshots: SnapshotSource, audit: AuditLog | None, clock: Clock,
         active: Callable[[str], bool],
     ) -> None:  # fmt: skip
