@@ -57,7 +57,8 @@ _values = st.recursive(
 _paths = st.sampled_from(
     ["timestamp", "event_type", "src_ip", "src_port", "dest_ip", "proto", "flow_id", "alert", "alert.severity", "http",
      "alert.metadata", "alert.metadata.cve", "alert.signature_id", "dns", "dns.queries", "tls.ja3", "flow",
-     "flow.bytes_toserver", "email.to", "email", "smtp.rcpt_to", "fileinfo.sha256", "files", "verdict.reject", "krb5", "ldap.responses"]
+     "flow.bytes_toserver", "email.to", "email", "smtp.rcpt_to", "fileinfo.sha256", "files",
+     "verdict.reject", "krb5", "ldap.responses"]
 )  # fmt: skip
 
 

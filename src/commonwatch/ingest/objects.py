@@ -21,6 +21,7 @@ _INSIDE_STRING: Final = re.compile(rb'["\\\n]')
 _INDENT: Final = re.compile(rb"\n([ \t]*)\Z")
 _BETWEEN: Final = b" \t\r\n,\x00\x1e\xef\xbb\xbf"
 _MAX_INDENT: Final = 64
+_QUOTE, _BRACE, _BRACKET, _BRACKET_END = b'"{[]'
 _OPENING: Final = frozenset(b"{[")
 
 
@@ -36,7 +37,7 @@ class ObjectScan:
         self._base = 0
         self._string = False
         self._escaped = False
-        self._garbage = False
+        self._garbage = -1  # offset of the run of garbage at base that is open, -1 none
         self._indent: bytes | None = None
         self._tail = b""  # last scanned bytes, to see a token's indentation across portions
 
@@ -47,13 +48,14 @@ class ObjectScan:
             at = self._in_string(data, at) if self._string else self._step(data, at, frames)
         self._tail = (self._tail + data)[-_MAX_INDENT - 2 :]
         self._at += len(data)
-        if self._start < 0 and not self._string:
-            self.position = self._at
+        if self._start < 0:
+            self.position = self._at if self._garbage < 0 else self._garbage
 
     def finish(self, frames: Frames) -> None:
         """What is still open is half a record."""
         if self._start >= 0:
             self._end(frames, "truncated")
+        self._end_garbage(frames)
         self.position = self._at
 
     def _in_string(self, data: bytes, at: int) -> int:
@@ -74,45 +76,46 @@ class ObjectScan:
         """Go on to the next bracket or quote."""
         match = _OUTSIDE_STRING.search(data, at)
         stop = len(data) if match is None else match.start()
-        self._between(data, at, stop, frames)
+        self._between(data, at, stop)
         if match is None:
             return stop
         token = data[stop]
         if token in _OPENING:
             self._open(data, stop, token, frames)
-        elif token == 0x22:
-            self._quote(data, stop, frames)
+        elif token == _QUOTE:
+            self._string = True
+            self._foreign_or_keep(data, stop, stop + 1)
         else:
             self._close(data, stop, frames)
         return stop + 1
 
-    def _between(self, data: bytes, at: int, stop: int, frames: Frames) -> None:
+    def _between(self, data: bytes, at: int, stop: int) -> None:
         """Bytes between tokens belong to the open record; at base anything but separators is garbage."""
-        if self._start >= 0:
-            self._keep(data, at, stop)
-        elif data[at:stop].strip(_BETWEEN):
-            self._foreign(data, at, frames)
+        if self._start < 0 and self._garbage < 0:
+            at = stop - len(data[at:stop].lstrip(_BETWEEN))
+        if at < stop:
+            self._foreign_or_keep(data, at, stop)
 
-    def _foreign(self, data: bytes, at: int, frames: Frames) -> None:
-        """Count one malformed record per run of garbage."""
-        if not self._garbage:
-            frames.broken.append(quarantine("malformed", self._at + at, data[at : at + HEAD]))
-        self._garbage = True
+    def _foreign_or_keep(self, data: bytes, at: int, stop: int) -> None:
+        """These bytes go to the open record, or to the run of garbage, which they open if need be."""
+        if self._start < 0 and self._garbage < 0:
+            self._garbage = self._at + at
+        self._keep(data, at, stop)
 
-    def _quote(self, data: bytes, at: int, frames: Frames) -> None:
-        self._string = True
-        if self._start >= 0:
-            self._keep(data, at, at + 1)
-        else:
-            self._foreign(data, at, frames)
+    def _end_garbage(self, frames: Frames) -> None:
+        """A run of garbage between records counts as one malformed record."""
+        if self._garbage >= 0:
+            frames.broken.append(quarantine("malformed", self._garbage, bytes(self._record)))
+            self._record.clear()
+            self._garbage = -1
 
     def _open(self, data: bytes, at: int, token: int, frames: Frames) -> None:
-        if self._start >= 0 and token == 0x7B and self._begins_anew(data, at):
+        if self._start >= 0 and token == _BRACE and self._begins_anew(data, at):
             self._end(frames, "truncated")
             self._depth = self._base
         if self._start < 0:
-            self._garbage = False
-            if token == 0x5B and self._base == 0:
+            self._end_garbage(frames)
+            if token == _BRACKET and self._base == 0:
                 self._base = self._depth = 1
                 return
             self._begin(data, at)
@@ -127,10 +130,10 @@ class ObjectScan:
 
     def _close(self, data: bytes, at: int, frames: Frames) -> None:
         if self._start < 0:
-            if self._base and data[at] == 0x5D:
+            if data[at] == _BRACKET_END:  # of the outer array, perhaps one that was opened before a restart
                 self._base = self._depth = 0
             else:
-                self._foreign(data, at, frames)
+                self._foreign_or_keep(data, at, at + 1)
             return
         self._keep(data, at, at + 1)
         self._depth -= 1
@@ -153,9 +156,9 @@ class ObjectScan:
             frames.broken.append(quarantine(reason, start, record))
 
     def _keep(self, data: bytes, begin: int, end: int) -> None:
-        """Keep bytes of the open record, but no more than needed to know that it is too large."""
-        room = MAX_RECORD + 1 - len(self._record)
-        if self._start >= 0 and room > 0:
+        """Keep bytes of what is open: of a record no more than tell that it is too large, of garbage its head."""
+        room = (MAX_RECORD + 1 if self._start >= 0 else HEAD) - len(self._record)
+        if room > 0 and (self._start >= 0 or self._garbage >= 0):
             self._record += data[begin : min(end, begin + room)]
 
     def _begins_anew(self, data: bytes, at: int) -> bool:

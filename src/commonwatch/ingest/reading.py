@@ -80,9 +80,9 @@ class Reader:
         return before + self._outcomes(self._framer.finish())
 
     def _recognise(self, data: bytes) -> bytes:
-        """Wait for a whole line or enough bytes, then decide; gives the bytes to read now."""
+        """Wait for a whole record or enough bytes, then decide; gives the bytes to read now."""
         head = self._head + data
-        if b"\n" not in head.strip() and len(head) < HEAD_BYTES:
+        if len(head) < HEAD_BYTES and not Framer(comments=False).feed(head).records:
             self._head = head
             return b""
         self._head = b""
