@@ -86,6 +86,7 @@ def _refuse_constant(name: str) -> Any:
 def from_yaml(text: str) -> Any:
     """Plain data from YAML text by the core schema restricted to JSON's types."""
     try:
+        _refuse_deep(text)
         node = yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
@@ -95,18 +96,26 @@ def from_yaml(text: str) -> Any:
         raise InvalidInput("not YAML: malformed or nested too deeply") from None
     if node is None:
         raise InvalidInput("the document is empty")
-    return _build(node, "$", set(), 0)
+    return _build(node, "$")
 
 
-def _build(node: yaml.Node, path: str, seen: set[int], depth: int) -> Any:
+def _refuse_deep(text: str) -> None:
+    """Refuse aliases and deep nesting while they are read, before anything is built."""
+    depth = 0
+    for event in yaml.parse(text, Loader=yaml.SafeLoader):
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > MAX_DEPTH or isinstance(event, yaml.AliasEvent):
+            raise InvalidInput(
+                "YAML aliases and deep nesting are not allowed", where=f"line {event.start_mark.line + 1}"
+            )
+
+
+def _build(node: yaml.Node, path: str) -> Any:
     """One YAML node as plain data."""
-    if id(node) in seen or depth > MAX_DEPTH:
-        raise InvalidInput("YAML aliases and deep nesting are not allowed", where=path)
-    seen.add(id(node))
     if isinstance(node, yaml.ScalarNode):
         return scalar(node.value) if node.style is None else node.value
     if isinstance(node, yaml.SequenceNode):
-        return [_build(n, f"{path}[{i}]", seen, depth + 1) for i, n in enumerate(node.value)]
+        return [_build(n, f"{path}[{i}]") for i, n in enumerate(node.value)]
     found: dict[str, Any] = {}
     for key_node, value_node in node.value:
         if not isinstance(key_node, yaml.ScalarNode):
@@ -115,7 +124,7 @@ def _build(node: yaml.Node, path: str, seen: set[int], depth: int) -> Any:
         if key in found:
             line = key_node.start_mark.line + 1
             raise InvalidInput(f"the key {key[:40]!r} is given twice", where=f"{path}.{key[:40]} (line {line})")
-        found[key] = _build(value_node, f"{path}.{key[:40]}", seen, depth + 1)
+        found[key] = _build(value_node, f"{path}.{key[:40]}")
     return found
 
 
@@ -137,7 +146,7 @@ _WORDS: dict[str, bool | None] = {"": None, "null": None, "true": True, "false":
 
 def plain(document: msgspec.Struct) -> Any:
     """A document (or a part) as dicts, lists, text and numbers; defaults are left out."""
-    return msgspec.to_builtins(document, builtin_types=(), str_keys=True)
+    return msgspec.json.decode(msgspec.json.encode(document))
 
 
 def canonical(document: msgspec.Struct) -> bytes:

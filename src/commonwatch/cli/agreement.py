@@ -1,0 +1,167 @@
+"""`commonwatch agreement`: check, say, read, sign, verify and compare documents. Keys stay in their files.
+
+Errors name the path in the document or the line of the text. Exit 0 is success, 1 a check that failed, 2 bad input.
+"""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import json
+import os
+import sys
+from pathlib import Path
+
+from commonwatch.agreements import signing
+from commonwatch.agreements.check import check, problems
+from commonwatch.agreements.decode import canonical, decode, digest, from_json, json_schema, to_yaml
+from commonwatch.agreements.document import Document
+from commonwatch.agreements.english import read, say
+from commonwatch.errors import CommonwatchError, InvalidInput
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    """The subcommands."""
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+    one = _command(actions, "check", "find every problem of a document and print it in English", _check)
+    one.add_argument("file", help="document (YAML or JSON) or signed envelope; - is standard input")
+    one = _command(actions, "say", "print a document in English: the text people sign", _say)
+    one.add_argument("file", help="document or signed envelope; - is standard input")
+    one = _command(actions, "read", "turn the English text back into a document", _read)
+    one.add_argument("file", help="text as `say` prints it; - is standard input")
+    one.add_argument("--json", action="store_true", help="canonical JSON instead of YAML")
+    _command(actions, "schema", "print the JSON Schema of documents", _schema)
+    one = _command(actions, "keygen", "make an Ed25519 key; prints the thumbprint that goes into the document", _keygen)
+    one.add_argument("file", help="where to write the private key (JWK); never overwritten")
+    one = _command(actions, "sign", "sign a document, or add a signature to an envelope", _sign)
+    one.add_argument("file", help="document or partly signed envelope")
+    one.add_argument("--key", required=True, help="private key file made by `keygen`")
+    one.add_argument("--out", required=True, help="where to write the envelope; may be the file itself")
+    one = _command(actions, "verify", "verify that every party, and nobody else, signed", _verify)
+    one.add_argument("file", help="envelope; - is standard input")
+    one = _command(actions, "diff", "compare two documents sentence by sentence", _diff)
+    one.add_argument("old")
+    one.add_argument("new")
+
+
+def _command(
+    actions: argparse._SubParsersAction[argparse.ArgumentParser], name: str, text: str, run: object
+) -> argparse.ArgumentParser:
+    made = actions.add_parser(name, help=text, description=text)
+    made.set_defaults(run=run)
+    return made
+
+
+def _check(args: argparse.Namespace) -> int:
+    document = _document(args.file)
+    found = list(problems(document))
+    for path, what in found:
+        print(f"{path}: {what}", file=sys.stderr)
+    if found:
+        return 1
+    print(say(document), end="")
+    return 0
+
+
+def _say(args: argparse.Namespace) -> int:
+    document = _document(args.file)
+    check(document)
+    print(say(document), end="")
+    return 0
+
+
+def _read(args: argparse.Namespace) -> int:
+    document = read(_text(args.file))
+    print(canonical(document).decode() if args.json else to_yaml(document), end="\n" if args.json else "")
+    return 0
+
+
+def _schema(_: argparse.Namespace) -> int:
+    print(json.dumps(json_schema(), indent=2))
+    return 0
+
+
+def _keygen(args: argparse.Namespace) -> int:
+    key = signing.SigningKey.generate()
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+    try:
+        with os.fdopen(os.open(args.file, flags, 0o600), "w", encoding="utf-8") as out:
+            json.dump(key.private_jwk(), out)
+    except OSError as error:
+        raise InvalidInput(f"the key cannot be written: {error.strerror}", where=args.file) from None
+    print(key.thumbprint)
+    return 0
+
+
+def _sign(args: argparse.Namespace) -> int:
+    text = _text(args.file)
+    envelope = signing.envelope_from(text) if _is_envelope(text) else signing.propose(decode(text))
+    key = signing.SigningKey.from_jwk(_jwk(args.key))
+    envelope = signing.sign_document(envelope, key)
+    _write(args.out, signing.envelope_bytes(envelope))
+    document = signing.read_payload(envelope)
+    print(say(document), end="")
+    missing = [s.id for s in signing.signers(document) if s.id not in signing.signed_by(envelope)]
+    print(f"\nstill to sign: {', '.join(missing)}" if missing else "\nsigned by all", file=sys.stderr)
+    return 0
+
+
+def _verify(args: argparse.Namespace) -> int:
+    try:
+        verified = signing.verify_document(signing.envelope_from(_text(args.file)))
+    except CommonwatchError as error:
+        print(f"not valid: {error}", file=sys.stderr)
+        return 1
+    for signer in signing.signers(verified.document):
+        print(f"signed by {signer.id} ({signer.name}), key {signer.key}")
+    print(f"{verified.document.id} version {verified.document.version}, SHA-256 {verified.digest}")
+    return 0
+
+
+def _diff(args: argparse.Namespace) -> int:
+    """Exit 1 when the documents differ."""
+    old, new = _document(args.old), _document(args.new)
+    lines = difflib.ndiff(say(old).splitlines(), say(new).splitlines())
+    changed = [line for line in lines if line[:1] in "+-"]
+    print("\n".join(changed) if changed else f"the same document, SHA-256 {digest(canonical(old))}")
+    return 1 if changed else 0
+
+
+def _document(file: str) -> Document:
+    text = _text(file)
+    return signing.read_payload(signing.envelope_from(text)) if _is_envelope(text) else decode(text)
+
+
+def _is_envelope(text: str) -> bool:
+    if text.lstrip()[:1] != "{":
+        return False
+    plain = from_json(text)
+    return isinstance(plain, dict) and "payload" in plain
+
+
+def _jwk(file: str) -> dict[str, str]:
+    plain = from_json(_text(file))
+    if not isinstance(plain, dict) or not all(isinstance(v, str) for v in plain.values()):
+        raise InvalidInput("this is not a key (JWK)", where=file)
+    return plain
+
+
+def _text(file: str) -> str:
+    try:
+        data = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
+        return data.decode()
+    except OSError as error:
+        raise InvalidInput(f"cannot be read: {error.strerror}", where=file) from None
+    except UnicodeDecodeError:
+        raise InvalidInput("this is not UTF-8 text", where=file) from None
+
+
+def _write(file: str, data: bytes) -> None:
+    """Write beside and move in place, so that a failure leaves what was there."""
+    path = Path(file)
+    beside = path.with_name(f".{path.name}.new")
+    try:
+        beside.write_bytes(data)
+        beside.replace(path)
+    except OSError as error:
+        raise InvalidInput(f"cannot be written: {error.strerror}", where=file) from None
