@@ -194,7 +194,7 @@ class Table:
         if label.site:
             self._put("site_uid", [label.site] * n)
         for cells, outs in zip(_cells(plan.columns, events), plan.outs, strict=True):
-            if not all(v is None or v == () for v in cells):
+            if cells.count(None) + cells.count(()) < n:
                 for out in outs:
                     self._out(out, cells)
         self._rows += n
@@ -207,7 +207,8 @@ class Table:
 
     def _out(self, out: Out, cells: tuple[Any, ...]) -> None:
         if out.make is not None:
-            cells = tuple([None if v is None or v == () else out.make(v) for v in cells])
+            made = {v: None if v is None or v == () else out.make(v) for v in set(cells)}
+            cells = tuple([made[v] for v in cells])
         name, kind = out.name, COLUMNS[out.name].kind if out.name in COLUMNS else "addr"
         if kind == "addr":
             self._put(f"{name}_hi", [None if a is None else a.hi for a in cells])

@@ -114,7 +114,7 @@ class Journal:
 
     def marks(self) -> list[Mark]:
         """Every file known."""
-        return [Mark(*row[:-1], bool(row[-1])) for row in self._all(_MARKS)]
+        return [Mark(*row) for row in self._all(_MARKS)]
 
     def next_mark(self) -> int:
         """A number for a new file."""
