@@ -17,12 +17,12 @@ from commonwatch.agreements.lattice import top_of
 from commonwatch.agreements.reader import ClauseRef
 from commonwatch.events.address import Address, Scope
 from commonwatch.events.labels import EventClass, Severity
-from commonwatch.govern.asking import Asking
-from commonwatch.govern.dims import column
-from commonwatch.govern.filters import Predicates
+from commonwatch.govern.answer.asking import Asking
+from commonwatch.govern.answer.dims import column
+from commonwatch.govern.answer.filters import Predicates
+from commonwatch.govern.decide.shown import BITS_OF, EXACT, FIELD_NO, WORD_BITS
+from commonwatch.govern.decide.table import WORD_NAMES
 from commonwatch.govern.relation import Window, number
-from commonwatch.govern.shown import BITS_OF, EXACT, FIELD_NO, WORD_BITS
-from commonwatch.govern.table import WORD_NAMES
 
 ObservableKind = Literal["ip", "domain", "url", "sha256", "sha1", "md5", "mail"]
 _ALWAYS = (EventClass.MALWARE, EventClass.INTRUSION, EventClass.WEB, EventClass.MAIL)

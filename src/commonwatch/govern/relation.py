@@ -16,9 +16,9 @@ from sqlglot import exp
 
 from commonwatch.events.columns import COLUMNS
 from commonwatch.events.rungs import EARLY_ANCHOR
-from commonwatch.govern.decisions import FOREVER
-from commonwatch.govern.shown import BITS_OF, WORD_BITS, Bit
-from commonwatch.govern.table import PARAMETERS, WORD_NAMES, Band
+from commonwatch.govern.decide.decisions import FOREVER
+from commonwatch.govern.decide.shown import BITS_OF, WORD_BITS, Bit
+from commonwatch.govern.decide.table import PARAMETERS, WORD_NAMES, Band
 from commonwatch.store import Store
 from commonwatch.store.layout import PHYSICAL
 

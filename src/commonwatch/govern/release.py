@@ -22,10 +22,10 @@ import pyarrow as pa
 
 from commonwatch.agreements.reader import Reader
 from commonwatch.events.rungs import DAY, HOUR, MINUTE
-from commonwatch.govern.asking import BINS, Asking, instant_text
-from commonwatch.govern.describe import FieldShown
-from commonwatch.govern.dims import ABSENT_TEXT, CLASSES, DIMS, SEVERITIES, WITHHELD_TEXT
-from commonwatch.govern.filters import Predicates
+from commonwatch.govern.answer.asking import BINS, Asking, instant_text
+from commonwatch.govern.answer.dims import ABSENT_TEXT, CLASSES, DIMS, SEVERITIES, WITHHELD_TEXT
+from commonwatch.govern.answer.filters import Predicates
+from commonwatch.govern.decide.describe import FieldShown
 from commonwatch.govern.query import Hidden
 from commonwatch.govern.relation import Window
 

@@ -11,9 +11,9 @@ import hashlib
 import hmac
 import secrets
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -21,17 +21,18 @@ from commonwatch.agreements.lattice import top_of
 from commonwatch.agreements.reader import Reader
 from commonwatch.errors import Gone, InvalidInput, NotFound, Unavailable
 from commonwatch.events.rungs import DAY, MINUTE
-from commonwatch.govern.asking import BINS, Asking, dim_of, instant_text
-from commonwatch.govern.compiling import Compiler, standing
-from commonwatch.govern.describe import Best, ViewDescription, describe, describe_fields
+from commonwatch.govern.answer.asking import BINS, Asking, dim_of, instant_text
+from commonwatch.govern.answer.pages import Pages
+from commonwatch.govern.answer.rows import page
+from commonwatch.govern.answer.tokens import Vault
+from commonwatch.govern.decide.compiling import Compiler, standing
+from commonwatch.govern.decide.describe import Best, ViewDescription, describe, describe_fields
+from commonwatch.govern.decide.shown import FIELD_NO
 from commonwatch.govern.lease import Lease
 from commonwatch.govern.observe import Observable, Sighting, observables, sightings
 from commonwatch.govern.policy import DecisionLog, KeySource, PolicySource, PolicyView
 from commonwatch.govern.query import Answer, ColumnInfo, Cube, Distinct, Histogram, Query, Row, Rows, Top
 from commonwatch.govern.release import Made, Release, ReleaseInfo, Shelf, build
-from commonwatch.govern.rows import Pages, page
-from commonwatch.govern.shown import FIELD_NO
-from commonwatch.govern.tokens import Vault
 from commonwatch.store import Store
 
 MOST_TOP = 100
@@ -156,11 +157,12 @@ class Govern:
         release = build(context.asking, about, lambda: describe_fields(context.view, context.reader, self._bests))
         self._shelf.put(context.reader, context.view.epoch, release)
         self._latest = {key: release.id} | dict(list(self._latest.items())[-256:])
-        self._decided(context, "release", {"query": context.query, "release": release.id, "rows": release.info.cells})
+        detail = {"query": context.query, "release": release.id, "rows": release.info.cells}
+        self._decided(context, "release", detail)
         return release
 
     def _aged(self, view: PolicyView) -> bool:
-        """Whether any agreement at all has a bound of age. (Those of stored labels alone would tell which there are.)"""
+        """Whether any agreement has a bound of age: of all, for those of stored labels would tell which there are."""
         return any(
             clause.rows.after or clause.rows.until
             for owner in view.owners.values()
@@ -205,7 +207,7 @@ class Govern:
         state = f"shuffle {reader.org} {now // DAY}".encode()
         return int.from_bytes(hmac.digest(self._secret, state, hashlib.sha256)[:8], "big") >> 1
 
-    def _decided(self, context: Context, kind: str, detail: dict[str, object]) -> None:
+    def _decided(self, context: Context, kind: str, detail: Mapping[str, object]) -> None:
         """Log a decision: for the reader, naming only agreements whose owner it is shown; and once per owner."""
         table = context.asking.table
         named, others = set[str](), set[str]()
@@ -262,7 +264,8 @@ def _cancelled_by(context: Context, cancel: threading.Event | None) -> Iterator[
 
 def _rows(govern: Govern, context: Context, query: Rows) -> Answer:
     asking = context.asking
-    question = msgspec.json.encode(msgspec.structs.replace(query, after=None, limit=1), order="deterministic").decode()
+    plain = msgspec.structs.replace(query, after=None, limit=1)
+    question = f"{context.view.now // DAY} {msgspec.json.encode(plain, order='deterministic').decode()}"
     found = asking.predicates(query.filter, context.watermark)
     made = page(asking, query, found, Pages(govern._secret, context.reader.org), question)  # noqa: SLF001
     return _answer(context, made.columns, made.rows, clauses=made.clauses, after=made.after)
@@ -312,7 +315,13 @@ def _cube(_: Govern, context: Context, query: Cube) -> Answer:
     return _answer(context, [*columns, _events()], rows, bin=used, total=sum(n for _, n in cells))
 
 
-_ANSWERS = {Rows: _rows, Top: _top, Distinct: _distinct, Histogram: _histogram, Cube: _cube}
+_ANSWERS: dict[type, Callable[[Govern, Context, Any], Answer]] = {
+    Rows: _rows,
+    Top: _top,
+    Distinct: _distinct,
+    Histogram: _histogram,
+    Cube: _cube,
+}
 
 
 def _answer(context: Context, columns: list[ColumnInfo], rows: list[Row], **more: object) -> Answer:

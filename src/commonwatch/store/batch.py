@@ -84,7 +84,7 @@ def labels(batch: StoredBatch) -> tuple[list[tuple[int, int, int, str, int]], np
     _, first, index = np.unique(packed, return_index=True, return_inverse=True)
     names = sites.dictionary.to_pylist()
     found = [(*map(int, keys[i]), names[site_codes[i]], int(which[i])) for i in first]
-    return found, index.astype(np.int64)  # type: ignore[return-value]
+    return found, index.astype(np.int64)
 
 
 def table(batch: StoredBatch, handling: npt.NDArray[np.int32], arrival: int) -> pa.Table:
@@ -201,8 +201,12 @@ def _step(rung: layout.Rung, *, many: bool = False) -> Callable[[Any], Any]:
     field = COLUMNS[rung.column].field
     assert field is not None
     family = family_of(field).name
-    shown = lambda v: rungs.rung(family, rung.rung, rung.column, v)  # noqa: E731
-    return (lambda v: _RANGE_CODES.get(str(shown(v)))) if rung.rung == "range" else shown
+
+    def shown(value: Any) -> Any:
+        made = rungs.rung(family, rung.rung, rung.column, value)
+        return _RANGE_CODES.get(str(made)) if rung.rung == "range" else made
+
+    return shown
 
 
 def _held_as(rung: layout.Rung, batch: StoredBatch) -> pa.Array:

@@ -38,7 +38,7 @@ class Session:
         self._cursor = cursor
         self._stopped = False
 
-    def define(self, relation: exp.Expression) -> exp.Table:
+    def define(self, relation: exp.Expr) -> exp.Table:
         """Make `relation` this session's view and return the node that names it."""
         text = render(relation)
         with constant_errors():
@@ -46,7 +46,7 @@ class Session:
             assert_secure(self._cursor)
         return exp.table_(VIEW, db="main", catalog="temp")
 
-    def run(self, query: exp.Expression, limits: Limits = Limits()) -> pa.Table:
+    def run(self, query: exp.Expr, limits: Limits = Limits()) -> pa.Table:
         """The result of `query` as one Arrow table. Every failure is the same constant problem."""
         text = render(query)
         with self._limited(limits.seconds), constant_errors():
@@ -55,7 +55,7 @@ class Session:
             raise closed()
         return result
 
-    def stream(self, query: exp.Expression, alive: Callable[[], bool]) -> Iterator[pa.RecordBatch]:
+    def stream(self, query: exp.Expr, alive: Callable[[], bool]) -> Iterator[pa.RecordBatch]:
         """The result in batches of at most 65,536 rows; ends when `alive` no longer says so."""
         with constant_errors():
             reader = self._cursor.sql(render(query)).to_arrow_reader(65_536)
@@ -64,7 +64,7 @@ class Session:
                     return
                 yield batch
 
-    def keep(self, name: str, query: exp.Expression) -> None:
+    def keep(self, name: str, query: exp.Expr) -> None:
         """Keep a query's result in memory as `memory.gov.<name>`."""
         text = render(query)
         with self._limited(Limits().seconds), constant_errors():
@@ -92,7 +92,7 @@ class Session:
             timer.cancel()
 
 
-def render(tree: exp.Expression) -> str:
+def render(tree: exp.Expr) -> str:
     """The engine's text of a tree of typed nodes whose tables all carry their catalog."""
     for node in tree.walk():
         if isinstance(node, exp.Anonymous | exp.Command):

@@ -13,8 +13,8 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from commonwatch.events.address import Address, Scope, from_packed, parse, scope_of
+from commonwatch.govern.decide.table import Table, Token
 from commonwatch.govern.policy import KeySource
-from commonwatch.govern.table import Table, Token
 from commonwatch.privacy import pseudonym
 from commonwatch.privacy.pseudonym import Namespace
 
@@ -23,6 +23,7 @@ _NAMESPACES: dict[str, Namespace] = {
 }  # fmt: skip
 _ADDRESS = re.compile(r"(det:[0-9a-f]{32}|pfx:[0-9a-fA-F:.]{2,45})(?: in (\S+)| \((\w+)\))?\Z")
 Held = tuple[int, int, int]
+Key = tuple[Token, Namespace, int]
 
 
 class Vault:
@@ -38,11 +39,11 @@ class Vault:
         if token.form.startswith("held-"):
             text = pseudonym.pfx_text if token.form == "held-pfx" else pseudonym.det_text
             return [text(a) for a in held]
-        inside = np.array([scope_of(a) != Scope.OUTSIDE for a in held], bool)
+        outside = [i for i, a in enumerate(held) if scope_of(a) == Scope.OUTSIDE]
+        inside = sorted(set(range(len(held))) - set(outside))
         out: list[str | None] = [None] * len(held)
-        prefix = token.form == "pfx"
-        self._fill(out, held, np.flatnonzero(~inside), token, "ip", prefix=prefix)
-        self._fill(out, held, np.flatnonzero(inside), token, "ip-internal", prefix=False)
+        self._fill(out, held, outside, (token, "ip", 32 if token.form == "pfx" else 16))
+        self._fill(out, held, inside, (token, "ip-internal", 16))
         return out
 
     def names(self, no: int, held: Iterable[str]) -> list[str | None]:
@@ -91,19 +92,16 @@ class Vault:
                 found.append((no, name))
         return found
 
-    def _fill(
-        self, out: list[str | None], held: Sequence[Address], at: np.ndarray[tuple[int], np.dtype[np.intp]],
-        token: Token, namespace: Namespace, *, prefix: bool,
-    ) -> None:  # fmt: skip
-        key = self._key(token, namespace, 32 if prefix else 16) if len(at) else None
+    def _fill(self, out: list[str | None], held: Sequence[Address], at: Sequence[int], which: Key) -> None:
+        """Write the token texts of some of the addresses; a key of 32 bytes makes `pfx`, one of 16 `det`."""
+        key = self._key(*which) if at else None
         if key is None:
             return
         hi = np.array([held[i].hi for i in at], np.int64)
         lo = np.array([held[i].lo for i in at], np.int64)
-        make = pseudonym.pfx if prefix else pseudonym.det
-        text = pseudonym.pfx_text if prefix else pseudonym.det_text
+        make, text = (pseudonym.pfx, pseudonym.pfx_text) if len(key) == 32 else (pseudonym.det, pseudonym.det_text)
         made_hi, made_lo = make(hi, lo, key)
-        for i, high, low in zip(at.tolist(), made_hi.tolist(), made_lo.tolist(), strict=True):
+        for i, high, low in zip(at, made_hi.tolist(), made_lo.tolist(), strict=True):
             out[i] = text(Address(high, low))
 
     def _back(self, token: Token, shown: Address, *, pfx: bool) -> list[Address]:

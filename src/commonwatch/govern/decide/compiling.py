@@ -22,10 +22,10 @@ from commonwatch.errors import NotPermitted
 from commonwatch.events.fields import FIELDS
 from commonwatch.events.labels import Label
 from commonwatch.events.rungs import HOUR
-from commonwatch.govern.decisions import Aged, Decision, held_levels, lowered, own_decision
+from commonwatch.govern.decide.decisions import Aged, Decision, held_levels, lowered, own_decision
+from commonwatch.govern.decide.table import Builder, Table
 from commonwatch.govern.policy import KeySource, OwnerPolicy, PolicyView
 from commonwatch.govern.relation import Kept, keep
-from commonwatch.govern.table import Builder, Table
 from commonwatch.store import Handling, Store
 
 _TABLES = 32
@@ -181,11 +181,13 @@ class _Owner:
 
 def _communities(documents: OwnerDocuments, reader: Reader) -> dict[str, str]:
     """Clause -> the community its shared pseudonyms are for, where the reader is a member of it."""
-    found = {}
+    found: dict[str, str] = {}
     for live in documents.agreements:
         for clause in live.document.clauses:
-            named = set(clause.to.communities) | {live.document.community} if isinstance(clause, Share) else set()
-            for community in sorted(c for c in named if c in reader.communities):
+            if not isinstance(clause, Share):
+                continue
+            named = {*clause.to.communities, live.document.community or ""}
+            for community in sorted(named & set(reader.communities)):
                 found.setdefault(str(ref_of(live.document, clause.id)), community)
     return found
 

@@ -16,7 +16,7 @@ from commonwatch.agreements.lattice import TRUE, WITHHELD, Point, meet, parse_po
 from commonwatch.agreements.reader import ClauseRef, Withheld
 from commonwatch.events.fields import FIELDS, FieldName, family_of
 from commonwatch.events.rungs import EARLY_ANCHOR, MINUTE, STEPS
-from commonwatch.govern.shown import FIELD_NO, NOTHING, Levels
+from commonwatch.govern.decide.shown import FIELD_NO, NOTHING, Levels
 
 FOREVER = 1 << 62
 _TIME = FIELD_NO["time"]

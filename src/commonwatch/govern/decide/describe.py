@@ -19,7 +19,7 @@ from commonwatch.agreements.lattice import WITHHELD, Point, join, point_name, to
 from commonwatch.agreements.reader import Reader, Withheld
 from commonwatch.events.fields import FIELDS, FieldName
 from commonwatch.events.labels import CLASS_WORDS, SEVERITY_WORDS, TLP_WORDS, Label, Severity, Tlp
-from commonwatch.govern.dims import DIMS
+from commonwatch.govern.answer.dims import DIMS
 from commonwatch.govern.policy import OwnerPolicy, PolicyView
 from commonwatch.govern.query import Hidden
 
@@ -144,7 +144,7 @@ def _labels(documents: OwnerDocuments, reader: Reader) -> Iterator[Label]:
         yield Label(CLASS_WORDS["intrusion"], Tlp.CLEAR, Severity.HIGH)
         return
     limits = list(_limits(documents))
-    sites = sorted({site for c in (*mine, *limits) for site in c.rows.sites} | {""})
+    sites = sorted({s for c in mine for s in c.rows.sites} | {s for c in limits for s in c.rows.sites} | {""})
     highest = max(TLP_WORDS[c.rows.tlp] for c in mine)
     tlps = {0, highest} | _beside(c.rows.from_tlp and TLP_WORDS[c.rows.from_tlp] for c in limits)
     tlps |= _beside(TLP_WORDS[c.rows.tlp] for c in mine)
@@ -159,9 +159,10 @@ def _labels(documents: OwnerDocuments, reader: Reader) -> Iterator[Label]:
 
 def _limits(documents: OwnerDocuments) -> Iterator[Limit]:
     """Every limit that can cut: of the agreements, the charter and communities' charters."""
-    charters = [documents.charter, *documents.community_charters.values()]
-    for document in (*(live.document for live in documents.agreements), *(c for c in charters if c)):
-        yield from (c for c in document.clauses if isinstance(c, Limit))
+    yield from (c for live in documents.agreements for c in live.document.clauses if isinstance(c, Limit))
+    yield from documents.charter.clauses if documents.charter else ()
+    for charter in documents.community_charters.values():
+        yield from charter.clauses
 
 
 def _beside(bounds: Iterable[int | None]) -> set[int]:

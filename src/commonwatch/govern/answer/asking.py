@@ -16,15 +16,15 @@ from sqlglot import exp
 
 from commonwatch.errors import InvalidInput
 from commonwatch.events.rungs import DAY, EARLY_ANCHOR, HOUR, MINUTE
-from commonwatch.govern import dims
-from commonwatch.govern.compiling import Compiled
-from commonwatch.govern.decisions import Decision
-from commonwatch.govern.dims import DIMS, Dim, column
-from commonwatch.govern.filters import Compiling, Predicates, predicates
+from commonwatch.govern.answer import dims
+from commonwatch.govern.answer.dims import DIMS, Dim, column
+from commonwatch.govern.answer.filters import Compiling, Predicates, predicates
+from commonwatch.govern.answer.tokens import Vault
+from commonwatch.govern.decide.compiling import Compiled
+from commonwatch.govern.decide.decisions import Decision
+from commonwatch.govern.decide.table import Table
 from commonwatch.govern.query import Filter
 from commonwatch.govern.relation import Window, number, relation
-from commonwatch.govern.table import Table
-from commonwatch.govern.tokens import Vault
 from commonwatch.store import Limits, Session, Store
 
 BINS: dict[str, int] = {"15m": 15 * MINUTE, "1h": HOUR, "6h": 6 * HOUR, "1d": DAY, "1w": 7 * DAY}
@@ -53,7 +53,9 @@ class Asking:
         """The relation for a question, as this session's secure view, under the alias `v`."""
         names = [*found.needs, *columns] or ["event_class"]
         tree = relation(self.store, self.compiled.kept, names, window or found.window, found.raw)
-        return self.session.define(tree).as_("v")
+        view = self.session.define(tree)
+        view.set("alias", exp.TableAlias(this=exp.to_identifier("v")))
+        return view
 
     def run(self, query: exp.Expr) -> pa.Table:
         """Run a query over this session's view."""

@@ -15,10 +15,10 @@ from commonwatch.agreements.lattice import WITHHELD
 from commonwatch.events.address import Address, Scope, network_text
 from commonwatch.events.fields import FieldName
 from commonwatch.events.labels import EventClass, Severity
+from commonwatch.govern.answer.tokens import Vault
+from commonwatch.govern.decide.shown import BITS_OF, COUNTRY, FIELD_NO, SCOPE, WORD_BITS, Levels
+from commonwatch.govern.decide.table import KEY_NAMES, WORD_NAMES, Table
 from commonwatch.govern.relation import number
-from commonwatch.govern.shown import BITS_OF, COUNTRY, FIELD_NO, SCOPE, WORD_BITS, Levels
-from commonwatch.govern.table import KEY_NAMES, WORD_NAMES, Table
-from commonwatch.govern.tokens import Vault
 from commonwatch.store.layout import PORT_CODES
 
 WITHHELD_TEXT, ABSENT_TEXT = "(withheld)", "(none)"
@@ -195,7 +195,7 @@ def texts(dim: Dim, table: Table, vault: Vault, cells: Sequence[Sequence[Any]]) 
     if dim.shape == "name":
         return name_texts(vault, first, cells[1])
     if dim.shape == "address":
-        return address_texts(vault, *cells)
+        return address_texts(vault, cells)
     return list(first)
 
 
@@ -204,12 +204,12 @@ def name_texts(vault: Vault, keys: Sequence[int | None], values: Sequence[str | 
     return _by_key(keys, values, list(values), vault.names)
 
 
-def address_texts(
-    vault: Vault, keys: Sequence[int | None], hi: Sequence[int | None], lo: Sequence[int | None],
-    net_hi: Sequence[int | None], net_lo: Sequence[int | None], country: Sequence[str | None],
-    scope: Sequence[int | None],
-) -> list[str | None]:  # fmt: skip
-    """Addresses as shown: address, network, country, scope, or a token with what is true beside it."""
+def address_texts(vault: Vault, cells: Sequence[Sequence[Any]]) -> list[str | None]:
+    """Addresses as shown: address, network, country, scope, or a token with what is true beside it.
+
+    `cells` in the order of `group`: token number, address halves, network halves, country, scope.
+    """
+    keys, hi, lo, net_hi, net_lo, country, scope = cells
     held = [None if h is None or w is None else Address(h, w) for h, w in zip(hi, lo, strict=True)]
     plain = [None if a is None else str(a) for a in held]
     shown = _by_key(keys, held, plain, vault.addresses)

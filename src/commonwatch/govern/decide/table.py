@@ -21,9 +21,9 @@ from commonwatch.agreements.lattice import TRUE, top_of
 from commonwatch.agreements.reader import Reader
 from commonwatch.events import rungs
 from commonwatch.events.fields import FAMILIES, FieldName, family_of
-from commonwatch.govern.decisions import FOREVER, Aged, Decision, stretches
+from commonwatch.govern.decide.decisions import FOREVER, Aged, Decision, stretches
+from commonwatch.govern.decide.shown import FIELD_NO, SCOPE, SUBNET, TOKEN_FIELDS, WORDS, fields_word, words
 from commonwatch.govern.policy import OrgInfo
-from commonwatch.govern.shown import FIELD_NO, SCOPE, SUBNET, TOKEN_FIELDS, WORDS, fields_word, words
 
 MAX_BANDS = 12
 READER_EPOCH = 28 * rungs.DAY

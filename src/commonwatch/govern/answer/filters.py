@@ -10,7 +10,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Callable, Iterable, Sequence
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
 import msgspec
 from sqlglot import exp
@@ -18,18 +18,19 @@ from sqlglot import exp
 from commonwatch.errors import InvalidInput
 from commonwatch.events.address import Address, Scope, from_packed, network_of, parse, signed64
 from commonwatch.events.rungs import DAY, HOUR, MINUTE
-from commonwatch.govern.decisions import FOREVER
-from commonwatch.govern.dims import ABSENT_TEXT, ALIASES, DIMS, WITHHELD_TEXT, Dim, column, granted
+from commonwatch.govern.answer.dims import ABSENT_TEXT, ALIASES, DIMS, WITHHELD_TEXT, Dim, column, granted
+from commonwatch.govern.answer.tokens import Vault
+from commonwatch.govern.decide.decisions import FOREVER
+from commonwatch.govern.decide.shown import BITS_OF, COUNTRY, SCOPE
+from commonwatch.govern.decide.table import Table
 from commonwatch.govern.query import Area, Constraint, Filter, Interval
 from commonwatch.govern.relation import Window, number, raw_column
-from commonwatch.govern.shown import BITS_OF, COUNTRY, SCOPE
-from commonwatch.govern.table import Table
-from commonwatch.govern.tokens import Vault
 from commonwatch.store.layout import PORT_CODES
 
 _SPAN = re.compile(r"([1-9][0-9]{0,4})(m|h|d|w)\Z")
 _UNITS = {"m": MINUTE, "h": HOUR, "d": DAY, "w": 7 * DAY}
 _MOST_VALUES = 1_000
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 Names = Callable[[Dim], Iterable[tuple[int, str]]]
 
 
@@ -84,14 +85,15 @@ def interval(time: Interval | None, watermark: int) -> tuple[int, int]:
 
 
 def _instant(text: str, where: str) -> int:
+    """Microseconds since 1970 of an RFC 3339 instant, exactly."""
     try:
         found = datetime.fromisoformat(text)
-        if found.tzinfo is None:
-            raise ValueError
     except ValueError:
+        found = datetime.min  # noqa: DTZ901 - a mark for "no instant", refused below
+    if found.tzinfo is None:
         todo = "write for example 2026-11-19T06:00:00Z"
-        raise InvalidInput("not an instant with its time zone", where=where, todo=todo) from None
-    return int(found.replace(microsecond=0).timestamp()) * 1_000_000 + found.microsecond
+        raise InvalidInput("not an instant with its time zone", where=where, todo=todo)
+    return (found - _EPOCH) // timedelta(microseconds=1)
 
 
 def _refuse_other_bases(found: Filter) -> None:
@@ -145,30 +147,30 @@ def _code(dim: Dim, values: Sequence[str], by: Compiling) -> list[exp.Expr]:
     return _in(column(dim.key), [number(i) for i, text in enumerate(shown) if text in values])
 
 
-def _enum(dim: Dim, values: Sequence[str], by: Compiling) -> list[exp.Expr]:
+def _enum(dim: Dim, values: Sequence[str], _: Compiling) -> list[exp.Expr]:
     numbers = {word: no for no, word in dim.words.items()}
     known = [numbers[v] if v in numbers else int(v) for v in values if v in numbers or (v.isdecimal() and len(v) < 6)]
     return _in(column(dim.columns[0]), [number(n) for n in known])
 
 
-def _text(dim: Dim, values: Sequence[str], by: Compiling) -> list[exp.Expr]:
+def _text(dim: Dim, values: Sequence[str], _: Compiling) -> list[exp.Expr]:
     literals = [exp.Literal.string(v) for v in values]
     columns = [column(c) for c in dim.columns]
     this = columns[0] if len(columns) == 1 else exp.Coalesce(this=columns[0], expressions=list(columns[1:]))
     return _in(this, literals)
 
 
-def _port(dim: Dim, values: Sequence[str], by: Compiling) -> list[exp.Expr]:
+def _port(dim: Dim, values: Sequence[str], _: Compiling) -> list[exp.Expr]:
     codes = {text: code for code, text in PORT_CODES.items()}
     known = [codes[v] if v in codes else int(v) for v in values if v in codes or (v.isdecimal() and len(v) < 6)]
     return _in(column(dim.columns[0]), [number(n) for n in known])
 
 
-def _list(dim: Dim, values: Sequence[str], by: Compiling) -> list[exp.Expr]:
+def _list(dim: Dim, values: Sequence[str], _: Compiling) -> list[exp.Expr]:
     return [exp.ArrayContains(this=column(dim.columns[0]), expression=exp.Literal.string(v)) for v in values]
 
 
-def _hash(dim: Dim, values: Sequence[str], by: Compiling) -> list[exp.Expr]:
+def _hash(dim: Dim, values: Sequence[str], _: Compiling) -> list[exp.Expr]:
     digests = [v.lower() for v in values if re.fullmatch(r"[0-9a-fA-F]{32}|[0-9a-fA-F]{40}|[0-9a-fA-F]{64}", v)]
     columns = [column(c) for c in dim.columns]
     this = exp.Coalesce(this=columns[0], expressions=list(columns[1:]))
