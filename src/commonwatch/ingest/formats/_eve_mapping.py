@@ -13,7 +13,7 @@ from commonwatch.ingest.mapping import KindRow, Map, Mapping
 
 _SRC = ("src_ip", "src_scope", "src_country", "src_asn")
 _DST = ("dst_ip", "dst_scope", "dst_country", "dst_asn")
-_ENDS = (*_SRC, "src_port", *_DST, "dst_port", "direction_id")
+_ENDS = (*_SRC, "src_port", *_DST, "dst_port", "direction_id", "activity_id")
 _FILE = ("file_name", "file_path")
 _LOGIN = ("event_class", "class_uid", "activity_id", "status_id")
 _CLASS = ("event_class", "class_uid", "activity_id")
@@ -126,8 +126,15 @@ _MAPS: Final = (
     Map("log_level", ("severity_id",), "", ("engine",)),
 )
 
+_A_LOGIN = "auth where it is a login"
+_KIND_NOTES: Final = {
+    "anomaly": "the event name is the rule", "drop": "denied", "netflow": "one direction",
+    "fileinfo": "web or mail where HTTP or SMTP carried it", "smb": _A_LOGIN, "krb5": _A_LOGIN, "rdp": _A_LOGIN,
+    "rfb": _A_LOGIN, "ldap": _A_LOGIN, "pgsql": _A_LOGIN, "mqtt": _A_LOGIN, "ftp": _A_LOGIN, "pop3": _A_LOGIN,
+}  # fmt: skip
+
 MAPPING: Final = Mapping(
     maps=_MAPS,
-    kinds=tuple(KindRow(name, kind.event_class.word) for name, kind in KINDS.items()),
+    kinds=tuple(KindRow(name, kind.event_class.word, _KIND_NOTES.get(name, "")) for name, kind in KINDS.items()),
     skips=tuple(KindRow(name, "", f"{reason}: {WHY_SKIPPED[name]}") for name, reason in SKIPS.items()),
 )

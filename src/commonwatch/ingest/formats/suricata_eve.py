@@ -249,9 +249,9 @@ def _is_reply(found: eve.Eve, ends: _Ends) -> bool:
     """Whether the packet went back to the client: flow ends, else `direction`, else packet counts and own networks."""
     flow = found.flow
     if flow is not None and flow.src_ip is not None:
-        if flow.src_ip == found.src_ip and found.src_ip != found.dest_ip:
-            return False
-        return flow.src_ip == found.dest_ip and flow.src_port in {None, found.dest_port}
+        if found.src_ip == found.dest_ip:
+            return flow.src_port is not None and flow.src_port == found.dest_port
+        return flow.src_ip == found.dest_ip
     if found.direction is not None:
         return found.direction == "to_client"
     if flow is not None and flow.pkts_toclient == 0:
