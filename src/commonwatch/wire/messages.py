@@ -148,7 +148,7 @@ def decode_line(line: bytes) -> Downlink | None:
         raise InvalidInput("a line of the hub's stream is too long", where="stream", todo="reconnect")
     try:
         return _lines.decode(line)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         if _unknown_kind(line):
             return None
         raise InvalidInput("a line of the hub's stream is malformed", where="stream", todo="reconnect") from None
@@ -157,6 +157,6 @@ def decode_line(line: bytes) -> Downlink | None:
 def _unknown_kind(line: bytes) -> bool:
     try:
         kind = _kinds.decode(line).get("kind")
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return False
     return isinstance(kind, str) and kind not in _KNOWN
