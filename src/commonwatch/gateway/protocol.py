@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import msgspec
 
@@ -31,21 +31,21 @@ _MALFORMED = frozenset({400, 413, 415, 422})
 
 
 # Events: what happened.
-class Tick(NamedTuple):
+class Tick(msgspec.Struct, frozen=True):
     """Time has passed; `fresh`: whether a fresh verified snapshot is held."""
 
     now: float
     fresh: bool
 
 
-class Queued(NamedTuple):
+class Queued(msgspec.Struct, frozen=True):
     """Batches in the spool, oldest first (again and again is harmless)."""
 
     now: float
     batches: tuple[int, ...]
 
 
-class Answered(NamedTuple):
+class Answered(msgspec.Struct, frozen=True):
     """The hub answered a batch. `reason` is the problem's text, `retry_after` seconds or 0."""
 
     now: float
@@ -58,21 +58,21 @@ class Answered(NamedTuple):
     reason: str = ""
 
 
-class Failed(NamedTuple):
+class Failed(msgspec.Struct, frozen=True):
     """A batch could not be delivered, or no answer came."""
 
     now: float
     batch_uid: int
 
 
-class Dropped(NamedTuple):
+class Dropped(msgspec.Struct, frozen=True):
     """A batch is no longer to be sent: the owner's agreements do not allow it any more."""
 
     now: float
     batch_uid: int
 
 
-class StreamAnswered(NamedTuple):
+class StreamAnswered(msgspec.Struct, frozen=True):
     """The hub answered the request for the stream."""
 
     now: float
@@ -81,7 +81,7 @@ class StreamAnswered(NamedTuple):
     hub_time: int | None = None
 
 
-class StreamBytes(NamedTuple):
+class StreamBytes(msgspec.Struct, frozen=True):
     """Bytes of the stream."""
 
     now: float
@@ -89,7 +89,7 @@ class StreamBytes(NamedTuple):
     wall: int
 
 
-class StreamEnded(NamedTuple):
+class StreamEnded(msgspec.Struct, frozen=True):
     """The stream broke, ended, or never came."""
 
     now: float
@@ -99,50 +99,50 @@ Event = Tick | Queued | Answered | Failed | Dropped | StreamAnswered | StreamByt
 
 
 # Actions: what to do.
-class SendBatch(NamedTuple):
+class SendBatch(msgspec.Struct, frozen=True):
     """POST this batch of the spool."""
 
     batch_uid: int
 
 
-class Acknowledge(NamedTuple):
+class Acknowledge(msgspec.Struct, frozen=True):
     """Remove the batch from the spool: the hub has it durably."""
 
     receipt: BatchReceipt
 
 
-class SetAside(NamedTuple):
+class SetAside(msgspec.Struct, frozen=True):
     """Keep the batch apart: the hub will never take it."""
 
     batch_uid: int
     reason: str
 
 
-class OpenStream(NamedTuple):
+class OpenStream(msgspec.Struct, frozen=True):
     """GET the stream."""
 
 
-class CloseStream(NamedTuple):
+class CloseStream(msgspec.Struct, frozen=True):
     """Give the stream up."""
 
 
-class Deliver(NamedTuple):
+class Deliver(msgspec.Struct, frozen=True):
     """A message of the stream to act on."""
 
     message: Downlink
 
 
-class SendHeartbeat(NamedTuple):
+class SendHeartbeat(msgspec.Struct, frozen=True):
     """POST a heartbeat."""
 
 
-class AdjustClock(NamedTuple):
+class AdjustClock(msgspec.Struct, frozen=True):
     """Add this to the wall clock, microseconds."""
 
     offset: int
 
 
-class Report(NamedTuple):
+class Report(msgspec.Struct, frozen=True):
     """Say this to the operator."""
 
     what: str

@@ -63,7 +63,7 @@ class EnrolCode(NamedTuple):
 
 
 class EnrolRequest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A gateway asks to be enrolled. `pseudonym_key` is derived from the owner's root for the hub; `at` in microseconds."""
+    """A gateway asks to be enrolled. `pseudonym_key` is derived from the owner's root for the hub; `at` in µs."""
 
     secret: Annotated[str, msgspec.Meta(pattern=r"^[A-Z2-7]{20}\Z")]
     name: Annotated[str, msgspec.Meta(min_length=1, max_length=80)]
