@@ -7,11 +7,15 @@ import shutil
 import subprocess
 import tempfile
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
-from sqlalchemy import create_engine, text
+from sqlalchemy import create_engine, make_url, text
+
+from commonwatch.hub.bootstrap import Founded, found_in
+from hub_house import Wall, office, spec
 
 
 class Postgres:
@@ -48,12 +52,12 @@ class Postgres:
         """SQLAlchemy's URL of a database."""
         return f"postgresql+pg8000://postgres@/{database}?unix_sock={self.folder}/.s.PGSQL.5432"
 
-    def fresh(self) -> str:
-        """The URL of a new, empty database."""
+    def fresh(self, like: str = "template1") -> str:
+        """The URL of a new database: empty, or a copy of another (by name)."""
         name = f"t{uuid.uuid4().hex}"
         engine = create_engine(self.url(), isolation_level="AUTOCOMMIT")
         with engine.connect() as connection:
-            connection.execute(text(f"create database {name}"))
+            connection.execute(text(f"create database {name} template {like}"))
         engine.dispose()
         return self.url(name)
 
@@ -77,8 +81,43 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     return server.fresh()
 
 
-@pytest.fixture
-def later() -> Callable[[float], Callable[[], int]]:
-    """Makes a wall clock that can be moved: `later(0)` is a fixed start, in microseconds."""
-    start = 1_795_000_000_000_000
-    return lambda seconds: lambda: start + int(seconds * 1_000_000)
+class Home(NamedTuple):
+    """A founded community: database, folder with its keys, and what founding printed."""
+
+    url: str
+    folder: Path
+    founded: Founded
+
+
+def home(url: str, folder: Path) -> Home:
+    """Found the community of `hub_house`."""
+    made = office(url, folder, Wall())
+    founded = found_in(made, spec())
+    made.close()
+    return Home(url, folder, founded)
+
+
+@pytest.fixture(scope="session")
+def founded_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Home:
+    """Founded once; tests get copies."""
+    folder = tmp_path_factory.mktemp("founded")
+    return home(f"sqlite:///{folder}/meta.sqlite", folder)
+
+
+@pytest.fixture(scope="session")
+def founded_postgres(postgres: Postgres, tmp_path_factory: pytest.TempPathFactory) -> Home:
+    """Founded once; tests get copies."""
+    return home(postgres.fresh(), tmp_path_factory.mktemp("founded"))
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def copied(request: pytest.FixtureRequest, tmp_path: Path) -> Home:
+    """A founded community of the test's own, on both engines."""
+    original: Home = request.getfixturevalue(f"founded_{request.param}")
+    folder = tmp_path / "hub"
+    shutil.copytree(original.folder, folder)
+    if request.param == "sqlite":
+        return Home(f"sqlite:///{folder}/meta.sqlite", folder, original.founded)
+    server: Postgres = request.getfixturevalue("postgres")
+    name = make_url(original.url).database
+    return Home(server.fresh(like=str(name)), folder, original.founded)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import shutil
 import threading
 import time
 from collections.abc import Iterator
@@ -23,22 +24,21 @@ from commonwatch.agreements.signing import (
 )
 from commonwatch.agreements.statement import Statement, sign_statement
 from commonwatch.errors import Conflict, InvalidInput, NotFound, NotPermitted, SignatureError, Unavailable
-from commonwatch.hub.bootstrap import found_in
+from commonwatch.hub.bootstrap import Founded
 from commonwatch.hub.core import Office
 from commonwatch.hub.meta.clock import Clock
 from commonwatch.hub.meta.models import Document, Outbox
 from commonwatch.hub.registry.parties import Parties
 from commonwatch.web.ports import Principal
-from hub_house import DAY, NOW, Wall, agreement, charter, office, settings, spec
+from hub_house import DAY, NOW, Wall, agreement, charter, office, settings
 
 
 class Town:
     """A founded community on one database."""
 
-    def __init__(self, url: str, folder: Path) -> None:
-        self.url, self.folder, self.wall = url, folder, Wall()
+    def __init__(self, url: str, folder: Path, founded: Founded) -> None:
+        self.url, self.folder, self.founded, self.wall = url, folder, founded, Wall()
         self.office = office(url, folder, self.wall)
-        self.founded = found_in(self.office, spec())
         self.parties = Parties(self.office.documents, self.office.policy, self.office.members)
 
     def state(self, name: str = "acme-service") -> str:
@@ -56,8 +56,8 @@ class Town:
 
 
 @pytest.fixture
-def town(url: str, tmp_path: Path) -> Iterator[Town]:
-    made = Town(url, tmp_path)
+def town(copied: tuple[str, Path, Founded]) -> Iterator[Town]:
+    made = Town(*copied)
     yield made
     made.office.close()
 
@@ -330,8 +330,9 @@ def test_a_changed_key_is_introduced_by_the_old_one(town: Town) -> None:
     assert town.state() == "revoked"
 
 
-def test_a_sqlite_file_taken_away_closes_the_policy_within_half_a_second(tmp_path: Path) -> None:
-    town = Town(f"sqlite:///{tmp_path}/meta.sqlite", tmp_path)
+def test_a_sqlite_file_taken_away_closes_the_policy_within_half_a_second(founded_sqlite, tmp_path: Path) -> None:
+    shutil.copytree(founded_sqlite.folder, tmp_path, dirs_exist_ok=True)
+    town = Town(f"sqlite:///{tmp_path}/meta.sqlite", tmp_path, founded_sqlite.founded)
     town.office.policy.start()
     time.sleep(0.3)
     assert town.office.policy.alive()

@@ -32,8 +32,8 @@ from commonwatch.hub.push import Broadcaster
 from commonwatch.hub.registry.documents import Documents
 from commonwatch.hub.registry.live import Policy
 from commonwatch.hub.registry.parties import Parties
+from commonwatch.hub.registry.snapshots import Snapshots
 from commonwatch.hub.settings import Settings
-from commonwatch.hub.snapshots import Snapshots
 from commonwatch.hub.stream import Downlink
 
 log = logging.getLogger("commonwatch.hub")
@@ -81,7 +81,8 @@ class Core(Office):
         self.snapshots = Snapshots(self.database, self.keys, self.clock, self.policy)
         self.downlink = Downlink(self.push, self.policy, self.snapshots, audit, self.clock, self._enrolled)
         self.intake = Intake(self.database, self.clock, append)
-        self.intake.stored = lambda _org, _rows: self.push.watermark(watermark())
+        self.watermark = watermark
+        self._shown = ""
         self.agreements = Parties(self.documents, self.policy, self.members)
         self.gateways = Gateways(
             self.database, self.clock, self.enrolments, self.intake, self.downlink, self.agreements.operated
@@ -122,6 +123,17 @@ class Core(Office):
                 self.drain.run()
             except Unavailable:
                 log.warning("the outbox cannot be delivered to the audit log; it will be tried again")
+            self._tell_watermark()
+
+    def _tell_watermark(self) -> None:
+        """Tell listeners that new events are readable: once for many batches."""
+        try:
+            watermark = self.watermark()
+        except Unavailable:
+            return
+        if watermark != self._shown:
+            self._shown = watermark
+            self.push.watermark(watermark)
 
     def _enrolled(self, gateway: str) -> bool:
         with self.database.read() as session:

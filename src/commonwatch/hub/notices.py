@@ -19,7 +19,7 @@ from commonwatch.hub.push import Broadcaster, Epoch, Listener, Message, Watermar
 from commonwatch.web.ports import Principal
 from commonwatch.wire.messages import AlertMessage
 
-BEAT = 0.4
+BEAT = 0.25
 #: Seconds between looks at a session nobody changed: only its idle end can be missed for so long.
 LONG_BEAT = 10.0
 Notice = tuple[str, dict[str, Any]]
@@ -38,7 +38,7 @@ class Pulse(Protocol):
     """The policy source as far as a lease needs it."""
 
     def alive(self) -> bool:
-        """Whether the policy answered within the last half second. Never blocks."""
+        """Whether the policy answered of late. Never blocks."""
 
     def epoch(self) -> int:
         """The epoch last seen."""

@@ -25,7 +25,7 @@ from commonwatch.web.ports import Principal
 from commonwatch.wire.messages import Checkpoint, Hello, Ping, SnapshotMessage, encode_line
 from commonwatch.wire.messages import Downlink as Line
 
-PING, BEAT, CHECKPOINT = 5.0, 0.5, 10.0
+PING, BEAT, CHECKPOINT = 5.0, 0.25, 10.0
 
 
 class SnapshotSource(Protocol):
@@ -42,7 +42,7 @@ class Pulse(Protocol):
     """The policy source as far as a stream needs it."""
 
     def alive(self) -> bool:
-        """Whether the policy answered within the last half second. Never blocks."""
+        """Whether the policy answered of late. Never blocks."""
 
     def epoch(self) -> int:
         """The epoch last seen."""
@@ -122,7 +122,7 @@ class Stream:
             return True
 
     async def due(self, listener: Listener) -> list[Line]:
-        """What to say next: waits half a second at most."""
+        """What to say next: waits a quarter of a second at most."""
         message = await listener.next(BEAT)
         lines: list[Line] = []
         now = time.monotonic()

@@ -1,8 +1,8 @@
 """The live policy: what govern asks for at every request. Implements `PolicySource`.
 
 Rules: an answer is at most a tenth of a second older than the database (a change made in this process is seen at once);
-a database that does not answer makes `view()` raise Unavailable and `alive()` false within half a second; agreements
-that start or end by the clock raise the epoch like any other change; time never runs backwards.
+a database that does not answer makes `view()` raise Unavailable and `alive()` false at once, and within 0.7 s where it
+hangs; agreements that start or end by the clock raise the epoch like any other change; time never runs backwards.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from commonwatch.hub.meta.outbox import record
 from commonwatch.hub.registry.resolve import Resolved, Resolver
 
 #: Seconds: how old an answer may be, how often the watcher looks, how old a sign of life may be.
-FRESH, WATCH, ALIVE = 0.1, 0.2, 0.5
+FRESH, WATCH, ALIVE = 0.1, 0.15, 0.7
 #: The largest time seen is kept in the database at least this often (microseconds).
 KEEP_CLOCK = 5 * MICROS
 Heard = Callable[[int], None]
@@ -124,7 +124,7 @@ class Policy:
             self._read()
         except Exception:
             self._view = None
-            self._looked = -1e9
+            self._looked = self._answered = -1e9
             raise
         self._looked = self._answered = time.monotonic()
         self._written = written

@@ -117,8 +117,8 @@ class Resolver:
         return Resolved(owners, orgs, documents, statements, charters, closed, passed, changes)
 
     def _owner(  # noqa: PLR0917
-        self, org: str, held: tuple[Held, ...], statements: Mapping[str, tuple[Said, ...]], charters: Mapping[str, Held],
-        members: Mapping[str, frozenset[str]], first: Mapping[str, str], now: int,
+        self, org: str, held: tuple[Held, ...], statements: Mapping[str, tuple[Said, ...]],
+        charters: Mapping[str, Held], members: Mapping[str, frozenset[str]], first: Mapping[str, str], now: int,
     ) -> OwnerPolicy:  # fmt: skip
         names = {h.verified.document.id for h in held}
         about = [s.signed for name in sorted(names | {""}) for s in statements.get(name, ())]
