@@ -10,7 +10,6 @@ import argparse
 import base64
 import ipaddress
 import json
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +17,6 @@ import msgspec
 
 from commonwatch.errors import InvalidInput, NotFound
 from commonwatch.events.address import IpNetwork
-from commonwatch.events.fields import FieldName
-from commonwatch.events.labels import Label
 from commonwatch.ingest.geo import read_table
 from commonwatch.ingest.labelling import Labeller
 from commonwatch.ingest.rules import default_rules, read_rules
@@ -109,7 +106,7 @@ def _ceiling(documents: list[Any]) -> Ceiling:
         return lambda _label: None
     from commonwatch.agreements.decode import canonical, digest
     from commonwatch.agreements.document import Agreement, Charter, CommunityCharter
-    from commonwatch.agreements.edge import ceiling
+    from commonwatch.agreements.edge import Ceilings
     from commonwatch.agreements.effective import LiveAgreement, OwnerDocuments
 
     agreements = [d for d in documents if isinstance(d, Agreement)]
@@ -120,14 +117,7 @@ def _ceiling(documents: list[Any]) -> Ceiling:
     live = tuple(LiveAgreement(d, digest(canonical(d)), d.party_ids) for d in agreements)
     community = {d.community: d for d in documents if isinstance(d, CommunityCharter)}
     docs = OwnerDocuments(next(iter(owners), ""), live, charters[-1] if charters else None, community)
-    known: dict[Label, Mapping[FieldName, str] | None] = {}
-
-    def find(label: Label) -> Mapping[FieldName, str] | None:
-        if label not in known:
-            known[label] = ceiling(docs, label)
-        return known[label]
-
-    return find
+    return Ceilings(docs).of
 
 
 def say(report: Trial, name: str) -> list[str]:
