@@ -1,0 +1,114 @@
+"""Invariant 7: an acknowledged event survives kill -9 of any process at any moment, and is stored once."""
+
+from __future__ import annotations
+
+import gzip
+import random
+import threading
+import time
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from commonwatch import simulate
+from commonwatch.simulate.params import Params
+from scenario.live import Live
+
+KILLS = 50
+
+
+def real_lines(samples: Path) -> list[bytes]:
+    """The real stream: 19,657 records."""
+    with gzip.open(samples / "suricata" / "suricatalog_eve_nostats.jsonl.gz") as file:
+        return file.read().splitlines(keepends=True)
+
+
+def simulated_lines() -> list[bytes]:
+    """Some ten thousand records of a simulated member."""
+    made = simulate.community(Params(members=2, days=6, seed=3))
+    member = next(m for m in made.members if "sme" in m.roles)
+    return [line for _, line in made.records(member, made.params.begins, made.params.until)]
+
+
+class Feeder(threading.Thread):
+    """Appends lines to a log in bursts, like a busy sensor."""
+
+    def __init__(self, path: Path, lines: list[bytes], rng: random.Random) -> None:
+        super().__init__(daemon=True)
+        self.path, self.lines, self.rng = path, lines, rng
+        self.go_on, self.left = threading.Event(), len(lines)
+
+    def run(self) -> None:
+        with self.path.open("ab") as file:
+            at = 0
+            while at < len(self.lines):
+                step = len(self.lines) if self.go_on.is_set() else self.rng.randint(20, 400)
+                file.write(b"".join(self.lines[at : at + step]))
+                file.flush()
+                at += step
+                self.left = len(self.lines) - at
+                self.go_on.wait(0.5)
+
+
+def torment(live: Live, log: Path, kills: int, rng: random.Random) -> None:
+    """Kill gateway or hub at random moments and start it again, `kills` times."""
+    live.tail(log)
+    for _ in range(kills):
+        time.sleep(rng.uniform(0.05, 1.4))
+        if rng.random() < 0.3:
+            live.kill(live.hub)
+            live.serve()
+        else:
+            live.kill(live.gateway)
+            live.tail(log)
+
+
+def finish(live: Live, log: Path) -> dict[str, object]:
+    """Let everything come through; the gateway's account."""
+    live.kill(live.gateway)
+    assert live.tail(log, once=True).wait(120) == 0
+    return live.status()
+
+
+@pytest.mark.timeout(600)
+def test_nothing_acknowledged_is_lost_and_nothing_is_stored_twice(
+    tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    try:
+        lines = real_lines(request.getfixturevalue("samples"))
+    except pytest.skip.Exception:
+        lines = simulated_lines()
+    rng = random.Random(11)
+    log = tmp_path / "eve.json"
+    log.touch()
+    live = Live(tmp_path)
+    feeder = Feeder(log, lines, rng)
+    try:
+        live.serve()
+        live.enrol()
+        feeder.start()
+        torment(live, log, KILLS, rng)
+        feeder.go_on.set()
+        feeder.join(60)
+        account = finish(live, log)
+        again = finish(live, log)
+    finally:
+        live.close()
+    counts = account["counts"]
+    assert isinstance(counts, dict)
+    assert counts["read"] == len(lines)
+    assert counts["mapped"] + sum(counts["skipped"].values()) + sum(counts["quarantined"].values()) == len(lines)
+    assert account["set_aside"] == []
+    assert again["counts"]["sent"] == counts["sent"]  # type: ignore[index]
+    stored, distinct = rows(live)
+    assert stored == distinct == counts["mapped"] - counts["not_agreed"]
+
+
+def rows(live: Live) -> tuple[int, int]:
+    """Rows in the store, and different events among them, read past every room."""
+    both = "SELECT event_uid FROM main.settled UNION ALL SELECT event_uid FROM main.tail"
+    with duckdb.connect(str(live.settings.store / "events.duckdb"), read_only=True) as con:
+        found = con.execute(f"SELECT count(*), count(DISTINCT event_uid) FROM ({both})").fetchone()
+    assert found
+    return int(found[0]), int(found[1])
