@@ -165,6 +165,7 @@ class World:
 
 
 def instant(at: datetime) -> str:
+    """RFC 3339, UTC."""
     return at.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
