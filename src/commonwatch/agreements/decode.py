@@ -105,9 +105,8 @@ def _refuse_deep(text: str) -> None:
     for event in yaml.parse(text, Loader=yaml.SafeLoader):
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
         if depth > MAX_DEPTH or isinstance(event, yaml.AliasEvent):
-            raise InvalidInput(
-                "YAML aliases and deep nesting are not allowed", where=f"line {event.start_mark.line + 1}"
-            )
+            line = event.start_mark.line + 1 if event.start_mark else 0
+            raise InvalidInput("YAML aliases and deep nesting are not allowed", where=f"line {line}")
 
 
 def _build(node: yaml.Node, path: str) -> Any:

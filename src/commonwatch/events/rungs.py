@@ -102,8 +102,15 @@ def _url(url: str, *, with_path: bool) -> str | None:
 
 @lru_cache(maxsize=65_536)
 def registered_domain(name: str) -> str | None:
-    """The registered domain by the bundled public suffix list; None for bare suffixes, single labels and addresses."""
-    return _suffixes(name).top_domain_under_public_suffix or None
+    """The registered domain by the bundled public suffix list; None for bare suffixes, single labels and addresses.
+
+    Where no suffix is known the list's own default rule holds: the last label is the suffix (`a.b.test` -> `b.test`).
+    """
+    found = _suffixes(name)
+    if found.suffix or found.ipv4 or found.ipv6:
+        return found.top_domain_under_public_suffix or None
+    labels = name.rstrip(".").split(".")
+    return ".".join(labels[-2:]) if len(labels) >= 2 and all(labels[-2:]) else None
 
 
 def port_range(port: int) -> str | None:
