@@ -23,7 +23,7 @@ from commonwatch.agreements.reader import Reader
 from commonwatch.audit.log import AuditLog, Entry
 from commonwatch.detect.watch import Watch
 from commonwatch.errors import Conflict
-from commonwatch.govern.asking import instant_text
+from commonwatch.govern.answer.asking import instant_text
 from commonwatch.govern.service import Govern
 from commonwatch.hub.accounts import reader_of
 from commonwatch.hub.alerts import AlertTable, GovernedSightings, listed
@@ -31,7 +31,7 @@ from commonwatch.hub.core import Core, audit_key
 from commonwatch.hub.jobs.decisions import Decisions
 from commonwatch.hub.jobs.tell import Telling
 from commonwatch.hub.jobs.upkeep import Job, Upkeep
-from commonwatch.hub.meta.clock import MICROS
+from commonwatch.hub.meta.clock import MICROS, Clock
 from commonwatch.hub.meta.models import Gateway, Organisation
 from commonwatch.hub.publications import PublicationTable
 from commonwatch.hub.settings import Settings
@@ -43,46 +43,44 @@ from commonwatch.web.auth import taxii_reader
 from commonwatch.web.ports import Ports, Principal
 
 LOCK = "serving.lock"
-CHECKPOINT, OWNERS, COMPACT = 10.0, 10.0, 300.0
+CHECKPOINT, COMPACT = 10.0, 300.0
 DAY = 86_400 * MICROS
 
 
 class Hub:
     """Everything of one serving hub. `start` the threads, serve `app`, `close`."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, clock: Clock | None = None) -> None:
         with ExitStack() as opened:
             opened.enter_context(_Lock(settings.data / LOCK))
-            self._open(settings, opened)
+            self._open(settings, clock or Clock(), opened)
             self._opened = opened.pop_all()
 
-    def _open(self, settings: Settings, opened: ExitStack) -> None:
+    def _open(self, settings: Settings, clock: Clock, opened: ExitStack) -> None:
         memory, threads = settings.store_memory, settings.store_threads
         self.store = Store.open(settings.store, memory_limit=memory, threads=threads)
         opened.callback(self.store.close)
-        self.audit = opened.enter_context(AuditLog(settings.audit, audit_key(settings), settings.name))
-        self.core = Core.open(settings, self.store.append, self.audit, self.watermark)
+        self.audit = opened.enter_context(AuditLog(settings.audit, audit_key(settings), settings.name, clock=clock.now))
+        self.core = Core(settings, self.store.append, self.audit, self.watermark, clock)
         opened.callback(self.core.close)
-        self.decisions = Decisions(self.audit.append_many, self.core.policy.view)
-        opened.callback(self.decisions.flush)
+        decisions = Decisions(self.audit.append_many)
         secret = _secret(self.core.keys.ensure("hub", "hub"))
-        self.govern = Govern(self.store, self.core.policy, self.core.keys, self.decisions, secret=secret)
-        self._open_findings(settings, opened)
+        self.govern = Govern(self.store, self.core.policy, self.core.keys, decisions, secret=secret)
+        self._open_findings(settings, decisions, opened)
 
-    def _open_findings(self, settings: Settings, opened: ExitStack) -> None:
+    def _open_findings(self, settings: Settings, decisions: Decisions, opened: ExitStack) -> None:
         table = PublicationTable(settings.data / "publications.sqlite")
         opened.callback(table.close)
         kept = AlertTable(settings.data / "alerts.sqlite")
         opened.callback(kept.close)
-        clock = self.core.clock.now
-        self.publications = Publications(table, self.govern, settings.name, clock=clock)
-        self.watch = Watch(GovernedSightings(self.govern, self.core.policy.view), kept, clock)
-        self.telling = Telling(self.publications, self.watch, self.core.push, self.audience)
+        now = self.core.clock.now
+        self.publications = Publications(table, self.govern, settings.name, clock=now)
+        self.watch = Watch(GovernedSightings(self.govern, self.core.policy.view), kept, now)
+        self.telling = Telling(self.publications, self.watch, self.core.push, self.audience, decisions)
         self.upkeep = Upkeep(
             [
                 Job("the checkpoint", CHECKPOINT, self.audit.checkpoint),
-                Job("the decision log", OWNERS, self.decisions.flush),
-                Job("compaction", COMPACT, lambda: self.store.compact(self.core.clock.now() // DAY * DAY)),
+                Job("compaction", COMPACT, lambda: self.store.compact(now() // DAY * DAY)),
             ]
         )
 

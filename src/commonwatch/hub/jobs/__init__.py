@@ -1,1 +1,1 @@
-"""What a serving hub does by itself: tell gateways and browsers, sign checkpoints, compact, log decisions."""
+"""What a serving hub does beside answering: log decisions, sign checkpoints, compact."""

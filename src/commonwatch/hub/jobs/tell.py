@@ -2,7 +2,8 @@
 
 Rules held here: one listener per organisation that has a gateway, reading for `detect`; what it is told comes from its
 own publications and alerts and nothing else; after a change of policy everybody is looked at again, so that what was
-withdrawn is withdrawn; a failure is tried again, it never stops the loop.
+withdrawn is withdrawn; what is handed over is in the audit log, by number; a failure is tried again and never stops
+the loop.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 from commonwatch.agreements.reader import Reader
 from commonwatch.detect.watch import Watch
+from commonwatch.govern.policy import DecisionLog
 from commonwatch.hub import alerts
 from commonwatch.hub.push import Broadcaster
 from commonwatch.share import promulgate
@@ -29,9 +31,12 @@ Audience = Callable[[], Mapping[str, Reader]]
 class Telling(threading.Thread):
     """The loop. `wake` it after a batch was stored or the policy changed; `stop` ends it."""
 
-    def __init__(self, publications: Publications, watch: Watch, push: Broadcaster, audience: Audience) -> None:
+    def __init__(
+        self, publications: Publications, watch: Watch, push: Broadcaster, audience: Audience, decisions: DecisionLog
+    ) -> None:
         super().__init__(name="telling", daemon=True)
-        self._publications, self._watch, self._push, self._audience = publications, watch, push, audience
+        self._publications, self._watch, self._push = publications, watch, push
+        self._audience, self._decisions = audience, decisions
         self._listeners: dict[str, promulgate.Listener] = {}
         self._news, self._over = threading.Event(), threading.Event()
         self._alerted = -ALERTS
@@ -76,8 +81,11 @@ class Telling(threading.Thread):
         return list(self._listeners.values())
 
     def _send(self, org: str, message: Indicators | Withdraw) -> bool:
+        reader = self._listeners[org].reader
         if isinstance(message, Withdraw):
+            self._decisions.decided(reader, "indicators-withdrawn", {"indicators": len(message.ids)})
             self._push.withdraw(org, message.ids)
         else:
+            self._decisions.decided(reader, "indicators-shared", {"indicators": len(message.items)})
             self._push.publish_indicators(org, message.items)
         return True
