@@ -20,8 +20,8 @@ from commonwatch.detect.alert import Alert
 from commonwatch.detect.ports import Active, Sighting, Standing
 from commonwatch.detect.watch import Watch
 from commonwatch.errors import Unavailable
-from commonwatch.govern.dims import ABSENT_TEXT, WITHHELD_TEXT
-from commonwatch.govern.policy import PolicyView
+from commonwatch.govern.answer.dims import ABSENT_TEXT, WITHHELD_TEXT
+from commonwatch.govern.policy import DecisionLog, PolicyView
 from commonwatch.govern.query import Answer, Constraint, Cube, Filter, Interval, Query
 from commonwatch.wire.messages import AlertMessage
 
@@ -110,8 +110,8 @@ class AlertTable:
             )
 
 
-def step(watch: Watch, readers: Iterable[Reader], tell: Tell) -> int:
-    """Bring readers' alerts up to date and tell what changed; returns how many messages went out."""
+def step(watch: Watch, readers: Iterable[Reader], tell: Tell, log: DecisionLog | None = None) -> int:
+    """Bring readers' alerts up to date, log and tell what changed; returns how many messages went out."""
     told = 0
     for reader in readers:
         try:
@@ -119,6 +119,8 @@ def step(watch: Watch, readers: Iterable[Reader], tell: Tell) -> int:
         except Unavailable:
             continue
         for alert in changed:
+            if log is not None:
+                log.decided(reader, "alert", {"alert": alert.id, "state": alert.state, "detector": alert.detector})
             tell(reader.org, message(alert))
         told += len(changed)
     return told
@@ -130,12 +132,25 @@ def message(alert: Alert) -> AlertMessage:
 
 
 def listed(alert: Alert) -> dict[str, Any]:
-    """An alert for lists on screen: times in RFC 3339, and that it is uncalibrated where it is."""
-    found: dict[str, Any] = msgspec.to_builtins(alert)
-    times = {"first": _text(alert.first), "last": _text(alert.last)}
+    """An alert for lists on screen: RFC 3339 times, a sentence, a filter that shows the events, what is uncertain."""
+    found: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(alert))
     history = [{"at": _text(m.at), "state": m.state, "organisations": m.organisations} for m in alert.history]
-    more = {"title": alert.title, "uncalibrated": alert.calibration is None, "history": history}
-    return {**{k: v for k, v in found.items() if k != "watermark"}, **times, **more}
+    more = {
+        "first": _text(alert.first),
+        "last": _text(alert.last),
+        "at": _text(alert.last),
+        "title": alert.title,
+        "text": _sentence(alert),
+        "filter": {"dims": {"family": {"in": [alert.key[1]]}}},
+        "uncalibrated": alert.calibration is None,
+        "history": history,
+    }
+    return {**{k: v for k, v in found.items() if k != "watermark"}, **more}
+
+
+def _sentence(alert: Alert) -> str:
+    doubt = "; ".join(("its rate of false alarms is not calibrated", *alert.causes))
+    return f"{alert.title} (threshold {alert.threshold:.0f}; {doubt})."
 
 
 def _between(start: int, end: int, **dims: Constraint) -> Filter:
