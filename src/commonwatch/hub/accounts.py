@@ -273,7 +273,7 @@ def narrowed(purposes: Sequence[str], roles: Sequence[str]) -> tuple[Purpose, ..
 
 def first_purpose(purposes: tuple[Purpose, ...]) -> Purpose:
     """What a new session acts for: to detect, if that is allowed."""
-    return "detect" if "detect" in purposes else next(p for p in PURPOSES if p in purposes)
+    return next(p for p in PURPOSES if p in purposes)
 
 
 def reader_of(session: Session, org: Organisation, purpose: str) -> Reader:

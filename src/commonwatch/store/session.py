@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import duckdb
 import msgspec
@@ -73,7 +73,8 @@ class Session:
     def cancel(self) -> None:
         """Stop whatever this session runs now; safe from any thread."""
         self._stopped = True
-        self._cursor.interrupt()
+        with suppress(duckdb.ConnectionException):
+            self._cursor.interrupt()
 
     def close(self) -> None:
         """Give the cursor and its view back."""
@@ -99,7 +100,7 @@ def render(tree: exp.Expr) -> str:
             raise TypeError("a tree of typed nodes holds an untyped one")
         if isinstance(node, exp.Table) and not node.catalog and not isinstance(node.this, exp.Func):
             raise TypeError("a table without its catalog")
-    return tree.sql(dialect=_DIALECT)
+    return tree.sql(dialect=_DIALECT, copy=False)
 
 
 def assert_secure(con: duckdb.DuckDBPyConnection) -> None:
