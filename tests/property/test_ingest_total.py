@@ -24,7 +24,7 @@ def _plain(data: bytes, portion: int) -> list[object]:
 
 
 @given(data=_files, portion=st.integers(1, 64))
-@settings(max_examples=150)
+@settings(max_examples=80)
 @example(data=b"\xef", portion=1)
 @example(data=b"{\n\n", portion=1)
 @example(data=b"\x0b{", portion=1)
@@ -33,7 +33,7 @@ def test_portions_do_not_matter(data, portion):
 
 
 @given(data=_files)
-@settings(max_examples=150)
+@settings(max_examples=80)
 def test_no_input_stops_ingest(data):
     counters = Counters()
     found = list(read([data], source(), counters))
@@ -43,7 +43,7 @@ def test_no_input_stops_ingest(data):
 
 
 @given(record=odd_records())
-@settings(max_examples=200)
+@settings(max_examples=100)
 def test_no_value_in_any_field_stops_ingest(record):
     (found,) = outcomes(record, format="suricata_eve")
     if isinstance(found, Parsed):
@@ -53,7 +53,7 @@ def test_no_value_in_any_field_stops_ingest(record):
 
 
 @given(data=_files, cuts=st.lists(st.integers(0, 400), max_size=4))
-@settings(max_examples=100)
+@settings(max_examples=60)
 def test_resuming_anywhere_gives_the_same_events(data, cuts):
     data = eve() + b"\n" + data
     whole = [o.event.event_uid for o in outcomes(data, len(data), format="suricata_eve") if isinstance(o, Parsed)]

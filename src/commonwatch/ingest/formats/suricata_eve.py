@@ -7,7 +7,9 @@ packets and every key outside the mapping table stay at the gateway. `parse` nev
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from itertools import islice
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -23,7 +25,7 @@ from commonwatch.ingest.formats._eve_kinds import KINDS, SKIPS, Kind
 from commonwatch.ingest.formats._eve_mapping import MAPPING
 from commonwatch.ingest.formats._eve_members import MEMBERS, Drop, http_activity, read_file
 from commonwatch.ingest.framing import Frames, sample
-from commonwatch.ingest.outcome import Outcome, Parsed, Skipped, quarantine
+from commonwatch.ingest.outcome import Outcome, Parsed, Quarantined, Skipped, quarantine
 from commonwatch.ingest.places import NOWHERE, Place, Places, direction
 from commonwatch.ingest.source import Context
 from commonwatch.ingest.times import YEAR_2000
@@ -41,6 +43,9 @@ _U63: Final = 1 << 63
 _MAX_MARK: Final = 64
 _LAST_PORT: Final = 65_535
 _INFORMATIONAL: Final = Severity.INFORMATIONAL
+_BEGIN: Final = re.compile(rb'\{"timestamp"')
+_MOST_GLUED: Final = 16
+_MAY_BE_GLUED: Final = frozenset({"malformed", "truncated", "not_utf8"})
 _NO_APP: Final = frozenset({"failed", "unknown"})
 
 
@@ -83,7 +88,7 @@ def parse(frames: Frames, context: Context) -> list[Outcome]:
         try:
             found = decode(record)
         except (ValueError, RecursionError):
-            add(_parse_slowly(position, record, context))
+            outcomes.extend(_parse_slowly(position, record, context))
             continue
         outcome = _make(found, position, context, drop, record)
         if dropped:
@@ -93,8 +98,21 @@ def parse(frames: Frames, context: Context) -> list[Outcome]:
     return outcomes
 
 
-def _parse_slowly(position: int, record: bytes, context: Context) -> Outcome:
-    """A record the typed decoder refused: say what is wrong with it, or drop the fields that do not fit."""
+def _parse_slowly(position: int, record: bytes, context: Context) -> list[Outcome]:
+    """A record the typed decoder refused: perhaps two, where a sensor stopped in the middle of a line and came back.
+
+    The bytes that begin a record cannot stand inside a JSON string, so that the second one is found safely.
+    """
+    whole = _parse_alone(position, record, context)
+    if not isinstance(whole, Quarantined) or whole.reason not in _MAY_BE_GLUED:
+        return [whole]
+    cuts = [match.start() for match in islice(_BEGIN.finditer(record, 1), _MOST_GLUED)]
+    ends = [*cuts, len(record)]
+    return [_parse_alone(position + a, record[a:b], context) for a, b in zip([0, *cuts], ends, strict=True)]
+
+
+def _parse_alone(position: int, record: bytes, context: Context) -> Outcome:
+    """Say what is wrong with a record, or drop the fields that do not fit."""
     record = record.rstrip(b" \t\r\n\x00")
     try:
         found: Any = msgspec.json.decode(record)
