@@ -20,14 +20,14 @@ from commonwatch.wire.messages import IndicatorItem, Indicators, Withdraw
 
 
 class Listener(msgspec.Struct):
-    """A connected gateway: its id, whom it reads for, and how far it was told (0: nothing yet)."""
+    """Who listens: a name for `push`, whom it reads for, and how far it was told (0: nothing yet)."""
 
-    gateway: str
+    name: str
     reader: Reader
     cursor: int = 0
 
 
-#: Hands a message to a gateway's stream; False when the gateway is gone or its queue is full.
+#: Hands a message to a listener by name; False when it is gone or its queue is full, and is told again.
 Push = Callable[[str, Indicators | Withdraw], bool]
 
 
@@ -62,10 +62,10 @@ def _tell(publications: Publications, listener: Listener, push: Push) -> int:
 
 
 def _handed(news: News, listener: Listener, push: Push) -> bool:
-    if news.withdrawn and not push(listener.gateway, Withdraw(news.withdrawn)):
+    if news.withdrawn and not push(listener.name, Withdraw(news.withdrawn)):
         return False
     items = [item(i, news.cursor) for i in news.shown]
-    return not items or push(listener.gateway, Indicators(items))
+    return not items or push(listener.name, Indicators(items))
 
 
 def item(indicator: Indicator, at: int) -> IndicatorItem:
