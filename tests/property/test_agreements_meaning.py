@@ -85,6 +85,16 @@ def test_the_order_of_agreements_and_clauses_does_not_matter(docs, asked, random
         assert decide(docs, label, age, field, reader) == decide(other, label, age, field, reader)
 
 
+@given(DOCS, gen.live_agreements("foreign", owner="zulu-zoo", active=True), ASKED)
+def test_another_owners_agreement_changes_nothing(docs, foreign, asked):
+    mixed = gen.dominating(docs, agreements=(foreign, *docs.agreements))
+    assert shown(mixed, asked) == shown(docs, asked)
+    assert counts(mixed, *asked) == counts(docs, *asked)
+    assert ceiling(mixed, asked[0]) == ceiling(docs, asked[0])
+    label, _, reader = asked
+    assert pieces(mixed, label, reader) == pieces(docs, label, reader)
+
+
 @given(DOCS, ASKED)
 def test_the_charter_is_a_ceiling(docs, asked):
     without = gen.dominating(docs, charter=None)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+from functools import cache
 
 import msgspec
 from hypothesis import strategies as st
@@ -52,73 +53,102 @@ SEVERITIES = tuple(w for w in SEVERITY_WORDS if w != "unknown")
 
 
 def some(values, *, least=0, most=None):
-    """A tuple of distinct values."""
-    return st.lists(st.sampled_from(list(values)), unique=True, min_size=least, max_size=most).map(tuple)
+    """A tuple of distinct values. Strategies are made once: making them costs more than drawing."""
+    return _some(tuple(values), least, most)
 
 
+@cache
+def _some(values, least, most):
+    return st.lists(st.sampled_from(values), unique=True, min_size=least, max_size=most).map(tuple)
+
+
+def pick(values):
+    """One of the values."""
+    return _pick(tuple(values))
+
+
+@cache
+def _pick(values):
+    return st.sampled_from(values)
+
+
+@cache
 def maybe(strategy):
     """The value or None."""
     return st.none() | strategy
 
 
+@cache
 def tos(least=0):
     """Who is addressed; `least=1` gives at least one organisation, community or role."""
     made = st.builds(To, organisations=some(ORGS), communities=some(COMMUNITIES), roles=some(ROLES, most=2))
     return made.filter(lambda to: not to.empty) if least else made
 
 
+@cache
 @st.composite
 def ages(draw):
     """(after, until) in hours."""
-    after = draw(st.sampled_from(HOURS))
-    until = draw(st.none() | st.sampled_from([h for h in (1, 24, 48, 100) if h > after]))
+    after = draw(pick(HOURS))
+    until = draw(maybe(pick(h for h in (1, 24, 48, 100) if h > after)))
     return {"after": after, "until": until}
 
 
+@cache
 @st.composite
 def share_rows(draw, *, red=False, classes=CLASSES):
     """Rows of a share or count; red only where the clause may carry it."""
     tlps = [w for w in TLP_WORDS if red or w != "red"]
     return ShareRows(
-        events=draw(some(classes, least=1)), tlp=draw(st.sampled_from(tlps)),
-        severity=draw(maybe(st.sampled_from(SEVERITIES))), sites=draw(some(SITES)), **draw(ages()),
+        events=draw(some(classes, least=1)), tlp=draw(pick(tlps)),
+        severity=draw(maybe(pick(SEVERITIES))), sites=draw(some(SITES)), **draw(ages()),
     )  # fmt: skip
 
 
+@cache
 @st.composite
 def limit_rows(draw, *, classes=CLASSES):
     """Rows of a limit, often everything."""
     return LimitRows(
-        events=draw(some(classes)), from_tlp=draw(maybe(st.sampled_from(list(TLP_WORDS)))),
-        from_severity=draw(maybe(st.sampled_from(SEVERITIES))), sites=draw(some(SITES)), **draw(ages()),
+        events=draw(some(classes)), from_tlp=draw(maybe(pick(list(TLP_WORDS)))),
+        from_severity=draw(maybe(pick(SEVERITIES))), sites=draw(some(SITES)), **draw(ages()),
     )  # fmt: skip
 
 
+@cache
 @st.composite
 def fields(draw, pool=FEW_FIELDS, least=1):
     """Some fields at some of their points."""
     chosen = draw(some(pool, least=least))
-    return Fields(**{f: draw(st.sampled_from(list(points(FIELDS[f].family)))) for f in chosen})
+    return Fields(**{f: draw(pick(list(points(FIELDS[f].family)))) for f in chosen})
 
 
+@cache
 @st.composite
 def dimensions(draw, pool=FEW_FIELDS, most=4):
     """Some dimensions at some of their steps."""
     chosen = draw(some(pool, least=1, most=most))
-    return Dimensions(**{f: draw(st.sampled_from(FAMILIES[FIELDS[f].family].precisions[1:])) for f in chosen})
+    return Dimensions(**{f: draw(pick(FAMILIES[FIELDS[f].family].precisions[1:])) for f in chosen})
 
 
+@cache
 @st.composite
 def noises(draw):
     """A privacy budget whose life is not shorter than its window."""
-    epsilon = draw(st.sampled_from([0.5, 1.0, 2.2, 3.0]))
-    return Noise(epsilon=epsilon, total=draw(st.none() | st.sampled_from([3.0, 7.0, 12.25])))
+    epsilon = draw(pick([0.5, 1.0, 2.2, 3.0]))
+    return Noise(epsilon=epsilon, total=draw(maybe(pick([3.0, 7.0, 12.25]))))
 
 
 def _tokens(shown: Fields) -> list[FieldName]:
     return [f for f, name in named(shown).items() if "pseudonym" in name]
 
 
+@cache
+def _lookups(tokens):
+    return st.builds(Lookup, fields=some(tokens, least=1), per_day=pick([1, 50, 100]))
+
+
+@cache
 @st.composite
 def shares(draw, ident="share-1", pool=FEW_FIELDS, classes=CLASSES):
     """A valid share clause."""
@@ -126,11 +156,7 @@ def shares(draw, ident="share-1", pool=FEW_FIELDS, classes=CLASSES):
     red = bool(to.organisations) and not to.communities and not to.roles
     shown = draw(fields(pool))
     tokens = _tokens(shown)
-    lookup = (
-        draw(maybe(st.builds(Lookup, fields=some(tokens, least=1), per_day=st.sampled_from([1, 50, 100]))))
-        if tokens
-        else None
-    )
+    lookup = draw(maybe(_lookups(tuple(tokens)))) if tokens else None
     return Share(
         id=ident,
         to=to,
@@ -141,6 +167,7 @@ def shares(draw, ident="share-1", pool=FEW_FIELDS, classes=CLASSES):
     )
 
 
+@cache
 @st.composite
 def count_clauses(draw, ident="count-1", pool=FEW_FIELDS, classes=CLASSES):
     """A valid count clause."""
@@ -149,16 +176,17 @@ def count_clauses(draw, ident="count-1", pool=FEW_FIELDS, classes=CLASSES):
     return Count(
         id=ident, to=to, purposes=draw(some(PURPOSES, least=1)), rows=draw(share_rows(red=red, classes=classes)),
         by=draw(dimensions(pool)), measures=draw(some(MEASURES[:2] if noise else MEASURES, least=1)),
-        contributors=draw(st.sampled_from([2, 5, 20])), noise=noise,
+        contributors=draw(pick([2, 5, 20])), noise=noise,
     )  # fmt: skip
 
 
+@cache
 @st.composite
 def limits(draw, ident="limit-1", pool=FEW_FIELDS, classes=CLASSES):
     """A valid limit clause: it caps something."""
     capped = draw(fields(pool, least=0))
-    on = draw(st.sampled_from(["rows", "counts", "both"]))
-    groups = draw(maybe(st.sampled_from([2, 10]))) if on != "rows" else None
+    on = draw(pick(["rows", "counts", "both"]))
+    groups = draw(maybe(pick([2, 10]))) if on != "rows" else None
     noise = draw(maybe(noises())) if on != "rows" else None
     if not (named(capped) or groups or noise):
         capped = Fields(message="withheld")
@@ -168,10 +196,16 @@ def limits(draw, ident="limit-1", pool=FEW_FIELDS, classes=CLASSES):
     )  # fmt: skip
 
 
+@cache
+def _kinds(most):
+    return st.lists(pick([shares, limits, count_clauses]), min_size=1, max_size=most)
+
+
+@cache
 @st.composite
 def clause_lists(draw, most=4, pool=FEW_FIELDS, classes=CLASSES):
     """Clauses of one agreement with their ids."""
-    kinds = draw(st.lists(st.sampled_from([shares, shares, count_clauses, limits]), min_size=1, max_size=most))
+    kinds = draw(_kinds(most))
     return tuple(draw(kind(f"clause-{i}", pool=pool, classes=classes)) for i, kind in enumerate(kinds))
 
 
@@ -180,7 +214,7 @@ def thumbprint(name: str) -> str:
     return hashlib.sha256(name.encode()).hexdigest()[:43]
 
 
-NAMES = st.sampled_from(["Alpha Dental Ltd", "Bäckerei Öttl & Söhne", "C.O.A.S.T. (CERT)", "Delta, Inc; and more: 1"])
+NAMES = pick(["Alpha Dental Ltd", "Bäckerei Öttl & Söhne", "C.O.A.S.T. (CERT)", "Delta, Inc; and more: 1"])
 LINES = (
     st.text(
         st.characters(codec="utf-8", exclude_categories=("C", "Z"), exclude_characters='"[]'), min_size=1, max_size=20
@@ -189,6 +223,7 @@ LINES = (
 )
 
 
+@cache
 @st.composite
 def parties(draw, owner=OWNER):
     """The owner, perhaps an operator, perhaps members."""
@@ -200,51 +235,56 @@ def parties(draw, owner=OWNER):
 
 DUTIES = st.builds(
     Duties,
-    actions=st.sampled_from(["none", "contact-first", "internal", "external-indirect", "external-direct"]),
-    onward=st.sampled_from(["none", "same-community", "tlp"]),
-    attribution=st.sampled_from(["must-not", "may", "must"]),
-    notify_affected=st.sampled_from(["must-not", "may"]),
-    resale=st.sampled_from(["must-not", "may"]),
-    encrypt=st.sampled_from(["must", "may"]),
-    delete_after_days=maybe(st.sampled_from([1, 30, 90])),
-    breach_notice_hours=st.sampled_from([1, 24, 72]),
+    actions=pick(["none", "contact-first", "internal", "external-indirect", "external-direct"]),
+    onward=pick(["none", "same-community", "tlp"]),
+    attribution=pick(["must-not", "may", "must"]),
+    notify_affected=pick(["must-not", "may"]),
+    resale=pick(["must-not", "may"]),
+    encrypt=pick(["must", "may"]),
+    delete_after_days=maybe(pick([1, 30, 90])),
+    breach_notice_hours=pick([1, 24, 72]),
 )
+ANY_DUTIES = st.just(Duties()) | DUTIES
 LAWS = st.builds(Law, basis=maybe(LINES), roles=maybe(LINES), jurisdiction=maybe(LINES), notes=maybe(LINES)).filter(
     lambda law: law != Law()
 )
 DAYS = st.dates(dt.date(2026, 1, 1), dt.date(2027, 12, 31))
 
 
+@cache
 @st.composite
 def agreements(draw, ident="dsa-one", most=4, owner=OWNER, pool=FEW_FIELDS, classes=CLASSES):
     """A valid agreement of `owner`."""
     starts, ends = sorted([draw(DAYS), draw(DAYS)])
-    version = draw(st.sampled_from([1, 2, 30]))
+    version = draw(pick([1, 2, 30]))
     return Agreement(
         dsa="1", id=ident, version=version, title=draw(LINES), parties=draw(parties(owner)), starts=starts, ends=ends,
-        clauses=draw(clause_lists(most, pool, classes)), community=draw(maybe(st.sampled_from(COMMUNITIES))),
+        clauses=draw(clause_lists(most, pool, classes)), community=draw(maybe(pick(COMMUNITIES))),
         previous=hashlib.sha256(ident.encode()).hexdigest() if version > 1 else None,
-        duties=draw(st.just(Duties()) | DUTIES), law=draw(maybe(LAWS)),
+        duties=draw(ANY_DUTIES), law=draw(maybe(LAWS)),
     )  # fmt: skip
 
 
+@cache
 @st.composite
 def plain_agreements(draw, ident="dsa-one", most=4, owner=OWNER, pool=FEW_FIELDS, classes=CLASSES):
     """A valid agreement with nothing drawn that does not decide about disclosure."""
     return Agreement(
         dsa="1", id=ident, version=1, title="An agreement", starts=dt.date(2026, 1, 1), ends=dt.date(2027, 12, 31),
         parties=(Party(id=owner, name="Owner", role="owner", key=thumbprint(owner)),),
-        clauses=draw(clause_lists(most, pool, classes)), community=draw(maybe(st.sampled_from(COMMUNITIES))),
+        clauses=draw(clause_lists(most, pool, classes)), community=draw(maybe(pick(COMMUNITIES))),
     )  # fmt: skip
 
 
+@cache
 @st.composite
 def limit_lists(draw, most=3, pool=FEW_FIELDS, classes=CLASSES):
     """Clauses of a charter."""
-    count = draw(st.integers(0, most))
+    count = draw(pick(range(most + 1)))
     return tuple(draw(limits(f"limit-{i}", pool=pool, classes=classes)) for i in range(count))
 
 
+@cache
 @st.composite
 def charters(draw, owner=OWNER, ident="charter-one", pool=FEW_FIELDS, classes=CLASSES):
     """An owner's charter."""
@@ -254,6 +294,7 @@ def charters(draw, owner=OWNER, ident="charter-one", pool=FEW_FIELDS, classes=CL
     )
 
 
+@cache
 @st.composite
 def community_charters(draw, community=COMMUNITIES[0], pool=FEW_FIELDS, classes=CLASSES):
     """A community's charter."""
@@ -267,20 +308,25 @@ def community_charters(draw, community=COMMUNITIES[0], pool=FEW_FIELDS, classes=
 documents = st.one_of(agreements(), charters(), community_charters())
 
 
+ACCEPTED = st.just(frozenset(ORGS)) | some(ORGS).map(frozenset)
+
+
+@cache
 @st.composite
 def live_agreements(draw, ident="dsa-one", owner=OWNER, most=4, pool=FEW_FIELDS, classes=CLASSES, active=False):
     """An agreement with its state, mostly active and mostly accepted by all."""
     document = draw(plain_agreements(ident, most, owner, pool, classes))
     states = ["active"] if active else ["active", "active", "active", "active", "suspended", "revoked", "expired"]
-    accepted = draw(st.just(frozenset(ORGS)) | some(ORGS).map(frozenset))
+    accepted = draw(ACCEPTED)
     digest = hashlib.sha256(canonical(document)).hexdigest()
-    return LiveAgreement(document, digest, accepted, draw(st.sampled_from(states)))
+    return LiveAgreement(document, digest, accepted, draw(pick(states)))
 
 
+@cache
 @st.composite
 def owner_documents(draw, owner=OWNER, most=3, pool=FEW_FIELDS, classes=CLASSES):
     """All documents that decide about one owner. Ids carry the owner so that several owners can stand side by side."""
-    number = draw(st.sampled_from([*range(1, most + 1), 0]))
+    number = draw(pick([*range(1, most + 1), 0]))
     live = tuple(draw(live_agreements(f"{owner}-dsa-{i}", owner, pool=pool, classes=classes)) for i in range(number))
     charter = draw(maybe(charters(owner, f"{owner}-charter", pool, classes)))
     communities = {c: draw(community_charters(c, pool, classes)) for c in draw(some(COMMUNITIES))}
@@ -289,14 +335,14 @@ def owner_documents(draw, owner=OWNER, most=3, pool=FEW_FIELDS, classes=CLASSES)
 
 READERS = st.builds(
     lambda org, roles, communities, purpose: Reader(org, tuple(sorted(roles)), tuple(sorted(communities)), purpose),
-    st.sampled_from(ORGS), some(ROLES, most=2), some(COMMUNITIES), st.sampled_from(PURPOSES),
+    pick(ORGS), some(ROLES, most=2), some(COMMUNITIES), pick(PURPOSES),
 )  # fmt: skip
 LABELS = st.builds(
     Label,
-    st.sampled_from([CLASS_WORDS[w] for w in CLASSES] + [EventClass.MATCH]),
-    st.sampled_from(list(Tlp)), st.sampled_from(list(Severity)), st.sampled_from([*SITES, "depot", ""]),
+    pick([CLASS_WORDS[w] for w in CLASSES] + [EventClass.MATCH]),
+    pick(list(Tlp)), pick(list(Severity)), pick([*SITES, "depot", ""]),
 )  # fmt: skip
-AGES = st.sampled_from([0, 0.5, 1, 23.99, 24, 30, 48, 99, 100, 5000])
+AGES = pick([0, 0.5, 1, 23.99, 24, 30, 48, 99, 100, 5000])
 
 
 def dominating(docs: OwnerDocuments, **changes: object) -> OwnerDocuments:

@@ -133,11 +133,11 @@ class Compiled:
     def __init__(self, docs: OwnerDocuments, reader: Reader) -> None:
         self.docs = docs
         self._own = reader.org == docs.owner
-        agreements = () if self._own else docs.agreements
+        agreements = [] if self._own else docs.own
         self._shares = [s for i, live in enumerate(agreements) for s in _shares(i, live, reader)]
         useful = {s.agreement for s in self._shares if not s.never and not s.inactive}
         self._limits = [
-            limit for i in sorted(useful) for limit in _limits(i, limits_on(docs, docs.agreements[i]), reader)
+            limit for i in sorted(useful) for limit in _limits(i, limits_on(docs, agreements[i]), reader)
         ]
         if docs.charter and useful:
             self._limits += _limits(-1, ((docs.charter, c) for c in docs.charter.clauses), reader)

@@ -43,7 +43,7 @@ class CountRule(msgspec.Struct, frozen=True):
 def counts(docs: OwnerDocuments, label: Label, age_hours: float, reader: Reader) -> list[CountRule]:
     """The cubes this owner permits `reader` over rows with this label and age. An owner reads its own rows instead."""
     found: list[CountRule] = []
-    for live in docs.agreements if reader.org != docs.owner else ():
+    for live in docs.own if reader.org != docs.owner else ():
         if live.state != "active" or not accepted(live, reader):
             continue
         for clause in live.document.clauses:

@@ -54,6 +54,11 @@ class OwnerDocuments(msgspec.Struct, frozen=True):
     charter: Charter | None = None
     community_charters: Mapping[str, CommunityCharter] = {}
 
+    @property
+    def own(self) -> list[LiveAgreement]:
+        """The agreements of this owner; one of another owner that got in here decides nothing."""
+        return [live for live in self.agreements if live.document.owner == self.owner]
+
 
 class Asked(NamedTuple):
     """One question: which rows (label, age in hours), which field, who reads."""
@@ -79,7 +84,7 @@ def effective(docs: OwnerDocuments, label: Label, age_hours: float, field: Field
     asked = Asked(label, age_hours, field, reader)
     raised: Levels = []
     cut: set[ClauseRef] = set()
-    for live in docs.agreements:
+    for live in docs.own:
         given, cutting = _agreement(docs, live, asked)
         raised += given
         cut |= cutting
@@ -262,7 +267,7 @@ def why(docs: OwnerDocuments, asked: Asked, cut: tuple[ClauseRef, ...]) -> tuple
             share_failure(live, clause, asked) or "field-not-granted",
             levels(clause.fields).get(asked.field, WITHHELD) != WITHHELD,
         )
-        for live in docs.agreements
+        for live in docs.own
         for clause in live.document.clauses
         if isinstance(clause, Share)
     ]
