@@ -168,6 +168,16 @@ def test_every_row_has_its_own_microsecond(world: World, publications: Publicati
     assert added[0] >= NOON
 
 
+def test_dates_go_on_rising_while_the_clock_stands_still_or_goes_back(world: World, publications: Publications):
+    dates = []
+    for n in range(1, 5):
+        world.see(*[Seen(value=f"198.51.100.{m}") for m in range(1, n + 1)])
+        world.now = NOON - n
+        dates = [row.added for row in publications.page(CERT, Ask())]
+    assert len(dates) > 8
+    assert dates == sorted(set(dates))
+
+
 def test_nothing_changes_where_nothing_changed(world: World, publications: Publications):
     world.see(Seen())
     before = publications.page(CERT, Ask(versions=("all",)))
