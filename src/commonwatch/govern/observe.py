@@ -13,14 +13,14 @@ from typing import Any, Literal, NamedTuple
 import msgspec
 from sqlglot import exp
 
-from commonwatch.agreements.lattice import top_of
+from commonwatch.agreements.lattice import TOP, top_of
 from commonwatch.agreements.reader import ClauseRef
 from commonwatch.events.address import Address, Scope
 from commonwatch.events.labels import EventClass, Severity
 from commonwatch.govern.answer.asking import Asking
 from commonwatch.govern.answer.dims import column
 from commonwatch.govern.answer.filters import Predicates
-from commonwatch.govern.decide.shown import BITS_OF, EXACT, FIELD_NO, WORD_BITS
+from commonwatch.govern.decide.shown import BITS_OF, EXACT, FIELD_NO, WORD_BITS, Levels
 from commonwatch.govern.decide.table import WORD_NAMES
 from commonwatch.govern.relation import Window, number
 
@@ -60,19 +60,28 @@ class Sighting(NamedTuple):
 
 
 class _Source(NamedTuple):
-    """Where values of a kind come from: the value's columns, what the relation needs, and what must hold."""
+    """Where values of a kind come from: the value's columns, what the relation needs, and what must hold.
+
+    `shown`: whether a decision shows such values at all; where none does, nothing is asked.
+    """
 
     kind: ObservableKind
     values: tuple[str, ...]
     needs: tuple[str, ...]
     where: list[exp.Expr]
+    shown: Callable[[Levels], bool]
 
 
 def observables(asking: Asking, since: int | None) -> list[Observable]:
     """All observables, or those with an event stored after arrival number `since`, by kind and value."""
     found: dict[tuple[ObservableKind, str], list[dict[str, Any]]] = {}
-    for source in _sources():
-        for row in _of(asking, source, since):
+    sources = [source for source in _sources() if any(source.shown(d.levels) for d in asking.table.decisions)]
+    if not sources:
+        return []
+    needs = [*_CONTEXT, *(name for source in sources for name in source.needs)]
+    view = asking.view(Predicates([], [], [], Window()), needs)
+    for source in sources:
+        for row in _of(asking, view, source, since):
             found.setdefault((source.kind, _value(source.kind, row)), []).append(row)
     return [_observable(asking, kind, value, rows) for (kind, value), rows in sorted(found.items())]
 
@@ -100,7 +109,9 @@ def _sources() -> Iterator[_Source]:
         plain = exp.Is(this=column(f"k_{side}_ip"), expression=exp.null())
         exact = exp.EQ(this=column(f"{side}_rung"), expression=number(EXACT))
         needs = (*values, f"{side}_scope", f"k_{side}_ip", f"{side}_rung")
-        yield _Source("ip", values, needs, [outside, plain, exact, _there(values[0])])
+        field = FIELD_NO["src_ip" if side == "src" else "dst_ip"]
+        where = [outside, plain, exact, _there(values[0])]
+        yield _Source("ip", values, needs, where, lambda levels, no=field: levels[no] == TOP("address"))  # type: ignore[misc]
     for kind, name in (("domain", "domain"), ("url", "url"), ("mail", "mail_from")):
         yield _exact(kind, name)  # type: ignore[arg-type]
     hashes = (("sha256", "file_sha256"), ("sha1", "file_sha1"), ("md5", "file_md5"))
@@ -115,7 +126,8 @@ def _exact(kind: ObservableKind, name: str) -> _Source:
     bit = BITS_OF[name][0]
     word = WORD_NAMES[bit.no // WORD_BITS]
     flag = exp.BitwiseAnd(this=column(word), expression=exp.Literal.number(1 << (bit.no % WORD_BITS)))
-    return _Source(kind, (name,), (name, word), [exp.NEQ(this=exp.paren(flag), expression=number(0)), _there(name)])
+    where = [exp.NEQ(this=exp.paren(flag), expression=number(0)), _there(name)]
+    return _Source(kind, (name,), (name, word), where, bit.picks)
 
 
 def _there(name: str) -> exp.Expr:
@@ -139,9 +151,8 @@ _CONTEXT = (
 )  # fmt: skip
 
 
-def _of(asking: Asking, source: _Source, since: int | None) -> list[dict[str, Any]]:
+def _of(asking: Asking, view: exp.Table, source: _Source, since: int | None) -> list[dict[str, Any]]:
     """One row per value: totals over every visible event, only for values with an event after `since`."""
-    view = asking.view(Predicates([], [], [], Window()), [*source.needs, *_CONTEXT])
     keys = [column(v) for v in source.values]
     where = [*source.where, _worth()]
     if since is not None:

@@ -19,7 +19,7 @@ from commonwatch.events.rungs import EARLY_ANCHOR
 from commonwatch.govern.decide.decisions import FOREVER
 from commonwatch.govern.decide.shown import BITS_OF, WORD_BITS, Bit
 from commonwatch.govern.decide.table import PARAMETERS, WORD_NAMES, Band
-from commonwatch.store import Store
+from commonwatch.store import Store, typed
 from commonwatch.store.layout import PHYSICAL
 
 #: Columns of the relation that are for `govern` alone and never leave it.
@@ -133,7 +133,7 @@ def _parameter(name: str, kept: Kept) -> exp.Expr:
         return _p(name)
     value = kept.constant[name]
     kind = "BIGINT" if name in {"grain", "fields"} or name in WORD_NAMES else "INTEGER"
-    return null(kind) if value is None else exp.cast(number(value), kind)
+    return null(kind) if value is None else typed(number(value), kind)
 
 
 def _kept(bits: Sequence[Bit], kept: Kept) -> exp.Expr:
@@ -167,7 +167,7 @@ def kind_of(name: str) -> str:
 def instant(micros: int) -> exp.Expr:
     """A TIMESTAMP literal."""
     text = datetime.fromtimestamp(micros // 1_000_000, UTC).replace(microsecond=micros % 1_000_000, tzinfo=None)
-    return exp.cast(exp.Literal.string(text.isoformat(" ")), "TIMESTAMP")
+    return typed(exp.Literal.string(text.isoformat(" ")), "TIMESTAMP")
 
 
 def number(value: int) -> exp.Expr:
@@ -177,7 +177,7 @@ def number(value: int) -> exp.Expr:
 
 def null(kind: str) -> exp.Expr:
     """A typed null."""
-    return exp.cast(exp.null(), kind)
+    return typed(exp.null(), kind)
 
 
 def raw_column(name: str) -> exp.Column:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -220,34 +221,40 @@ class Shelf:
         self._most, self._bytes = most, 0
         self._kept: OrderedDict[str, tuple[Reader, int, Release]] = OrderedDict()
         self._stale: OrderedDict[str, Reader] = OrderedDict()
+        self._lock = threading.RLock()
 
     def put(self, reader: Reader, epoch: int, release: Release) -> None:
         """Keep a release; the least recently used go when there are too many bytes."""
-        old = self._kept.pop(release.id, None)
-        self._bytes += len(release.body) - (len(old[2].body) if old else 0)
-        self._kept[release.id] = (reader, epoch, release)
-        while self._bytes > self._most and len(self._kept) > 1:
-            name, (owner, _, gone) = self._kept.popitem(last=False)
-            self._bytes -= len(gone.body)
-            self._remember(name, owner)
+        with self._lock:
+            self._drop(release.id)
+            self._bytes += len(release.body)
+            self._kept[release.id] = (reader, epoch, release)
+            while self._bytes > self._most and len(self._kept) > 1:
+                self._drop(next(iter(self._kept)))
 
     def find(self, reader: Reader, epoch: int, now: int, name: str) -> Release | None:
         """A release of this reader that the policy and the clock still allow."""
-        kept = self._kept.get(name)
-        if kept is None or kept[0] != reader:
-            return None
-        if kept[1] != epoch or now >= kept[2].good_until:
-            self._bytes -= len(self._kept.pop(name)[2].body)
-            self._remember(name, reader)
-            return None
-        self._kept.move_to_end(name)
-        return kept[2]
+        with self._lock:
+            kept = self._kept.get(name)
+            if kept is None or kept[0] != reader:
+                return None
+            if kept[1] != epoch or now >= kept[2].good_until:
+                self._drop(name)
+                return None
+            self._kept.move_to_end(name)
+            return kept[2]
 
     def was(self, reader: Reader, name: str) -> bool:
         """Whether this reader once had a release of that id."""
-        return self._stale.get(name) == reader or (name in self._kept and self._kept[name][0] == reader)
+        with self._lock:
+            return self._stale.get(name) == reader or (name in self._kept and self._kept[name][0] == reader)
 
-    def _remember(self, name: str, reader: Reader) -> None:
-        self._stale[name] = reader
+    def _drop(self, name: str) -> None:
+        """Take a release off the shelf, and remember whose it was."""
+        gone = self._kept.pop(name, None)
+        if gone is None:
+            return
+        self._bytes -= len(gone[2].body)
+        self._stale[name] = gone[0]
         while len(self._stale) > 4_096:
             self._stale.popitem(last=False)

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from commonwatch.agreements.effective import OwnerDocuments
 from commonwatch.agreements.lattice import top_of
 from commonwatch.agreements.reader import Reader
 from commonwatch.errors import Gone, InvalidInput, NotFound, Unavailable
@@ -28,6 +29,7 @@ from commonwatch.govern.answer.tokens import Vault
 from commonwatch.govern.decide.compiling import Compiler, standing
 from commonwatch.govern.decide.describe import Best, ViewDescription, describe, describe_fields
 from commonwatch.govern.decide.shown import FIELD_NO
+from commonwatch.govern.decide.table import Table
 from commonwatch.govern.lease import Lease
 from commonwatch.govern.observe import Observable, Sighting, observables, sightings
 from commonwatch.govern.policy import DecisionLog, KeySource, PolicySource, PolicyView
@@ -67,7 +69,8 @@ class Govern:
         self._store, self._policy, self._keys, self._log = store, policy, keys, log
         self._secret = secret or secrets.token_bytes(32)
         self._compiler = Compiler(store, keys)
-        self._shelf, self._shelving = Shelf(), threading.RLock()
+        self._shelf, self._lock = Shelf(), threading.Lock()
+        self._builders: dict[Reader, threading.Lock] = {}
         self._latest: dict[tuple[Reader, int, str, int], str] = {}
         self._bests: dict[tuple[bytes, Reader], Best] = {}
         self._told: set[tuple[int, Reader]] = set()
@@ -91,7 +94,7 @@ class Govern:
         view = self.view()
         reader = standing(view, reader)
         with self._compiler.table(view, reader) as compiled:
-            good = min(compiled.table.good_until, view.now // MINUTE * MINUTE + MINUTE)
+            good = _good_until(view, compiled.table)
         return Standing(view.epoch, self._store.watermark()[0], good)
 
     def releases(self, reader: Reader) -> list[ReleaseInfo]:
@@ -102,7 +105,7 @@ class Govern:
         """A release by id, or the current one. Raises `Gone` for a replaced id of this reader, else `NotFound`."""
         view = self.view()
         known = standing(view, reader)
-        with self._shelving:
+        with self._building(known):
             found = self._shelf.find(known, view.epoch, view.now, release) if release else None
             return found or self._current(reader, release, cancel)
 
@@ -142,17 +145,18 @@ class Govern:
             raise NotFound("no such release", todo="list the releases you may open")
         return made
 
+    def _building(self, reader: Reader) -> threading.Lock:
+        """One release of a reader is made at a time; readers do not wait for each other."""
+        with self._lock:
+            return self._builders.setdefault(reader, threading.Lock())
+
     def _made(self, context: Context) -> Release:
         table, arrival = context.asking.table, self._store.watermark()[0]
         key = (context.reader, context.view.epoch, table.digest, arrival)
         kept = self._shelf.find(context.reader, context.view.epoch, context.view.now, self._latest.get(key, ""))
         if kept:
             return kept
-        good = (
-            min(table.good_until, context.view.now // MINUTE * MINUTE + MINUTE)
-            if self._aged(context.view)
-            else (min(table.good_until, context.view.now // DAY * DAY + DAY))
-        )
+        good = _good_until(context.view, table)
         about = Made(context.reader, context.view.epoch, context.watermark, context.view.now, good)
         release = build(context.asking, about, lambda: describe_fields(context.view, context.reader, self._bests))
         self._shelf.put(context.reader, context.view.epoch, release)
@@ -160,15 +164,6 @@ class Govern:
         detail = {"query": context.query, "release": release.id, "rows": release.info.cells}
         self._decided(context, "release", detail)
         return release
-
-    def _aged(self, view: PolicyView) -> bool:
-        """Whether any agreement has a bound of age: of all, for those of stored labels would tell which there are."""
-        return any(
-            clause.rows.after or clause.rows.until
-            for owner in view.owners.values()
-            for live in owner.documents.agreements
-            for clause in live.document.clauses
-        )
 
     def cancel(self, query: str) -> bool:
         """Stop a running query by its id; whether it was running."""
@@ -240,6 +235,23 @@ class Govern:
             self._log.decided(context.reader, "disclosed", detail)
 
 
+def _good_until(view: PolicyView, table: Table) -> int:
+    """Until when the clock alone changes nothing, as far as may be told: the end of the minute or of the day.
+
+    Bounds of age of *all* documents count: those of stored labels alone would tell which labels are stored.
+    """
+    step = MINUTE if any(_aged(owner.documents) for owner in view.owners.values()) else DAY
+    return min(table.good_until, view.now // step * step + step)
+
+
+def _aged(documents: OwnerDocuments) -> bool:
+    """Whether any clause has a bound of age."""
+    signed = [documents.charter, *documents.community_charters.values()]
+    clauses = [c for live in documents.agreements for c in live.document.clauses]
+    clauses += [c for charter in signed if charter for c in charter.clauses]
+    return any(c.rows.after or c.rows.until for c in clauses)
+
+
 @contextmanager
 def _cancelled_by(context: Context, cancel: threading.Event | None) -> Iterator[None]:
     """While the block runs, `cancel` stops the engine."""
@@ -250,7 +262,7 @@ def _cancelled_by(context: Context, cancel: threading.Event | None) -> Iterator[
 
     def watch() -> None:
         while not done.is_set():
-            if cancel.wait(0.05):
+            if cancel.wait(0.05) and not done.is_set():
                 context.asking.session.cancel()
                 return
 

@@ -7,7 +7,7 @@ problem without the engine's text, because that text may quote a value behind a 
 
 from commonwatch.store.batch import StoredBatch
 from commonwatch.store.handling import Handling
-from commonwatch.store.session import Limits, Session
+from commonwatch.store.session import Limits, Session, typed
 from commonwatch.store.store import Store
 
-__all__ = ["Handling", "Limits", "Session", "Store", "StoredBatch"]
+__all__ = ["Handling", "Limits", "Session", "Store", "StoredBatch", "typed"]

@@ -10,6 +10,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import lru_cache
 
 import duckdb
 import msgspec
@@ -101,6 +102,16 @@ def render(tree: exp.Expr) -> str:
         if isinstance(node, exp.Table) and not node.catalog and not isinstance(node.this, exp.Func):
             raise TypeError("a table without its catalog")
     return tree.sql(dialect=_DIALECT, copy=False)
+
+
+def typed(value: exp.Expr, kind: str) -> exp.Expr:
+    """A value with its physical type (`layout.PHYSICAL`) spelt out."""
+    return exp.Cast(this=value, to=_data_type(kind).copy())
+
+
+@lru_cache(maxsize=64)
+def _data_type(kind: str) -> exp.DataType:
+    return exp.DataType.build(kind, dialect=_DIALECT)
 
 
 def assert_secure(con: duckdb.DuckDBPyConnection) -> None:

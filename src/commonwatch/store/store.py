@@ -37,10 +37,8 @@ class Store:
         self._names = threading.Lock()
         self._sessions: dict[str, Session] = {}
         self._handlings = Dictionary(con)
-        row = con.execute(
-            "SELECT coalesce(max(arrival), 0), coalesce(max(received), 0) FROM store.main.batch"
-        ).fetchone()
-        self._arrival, self._received = row or (0, 0)
+        row = con.execute("SELECT max(arrival), max(received), sum(n)::BIGINT FROM store.main.batch").fetchone()
+        self._arrival, self._received, self._rows = (value or 0 for value in row or (0, 0, 0))
         self._compactions = 0
 
     @classmethod
@@ -65,6 +63,7 @@ class Store:
                 return 0
             self._handlings.adopt(plan)
             self._arrival, self._received = self._arrival + 1, max(self._received, batch.received)
+            self._rows += batch.rows
         return batch.rows
 
     def has(self, batch_uid: int) -> bool:
@@ -76,6 +75,11 @@ class Store:
     def watermark(self) -> tuple[int, int]:
         """(arrival number of the last stored batch, its receive time in microseconds); zeros when empty."""
         return self._arrival, self._received
+
+    @property
+    def rows(self) -> int:
+        """How many events were stored, about: only for choosing how to ask, never to be shown."""
+        return self._rows
 
     @property
     def handlings(self) -> list[Handling]:

@@ -25,6 +25,8 @@ from commonwatch.govern.query import ColumnInfo, Order, Row, Rows
 from commonwatch.govern.relation import Window, number
 
 MOST_ROWS = 200
+#: Below so many stored rows, looking at everything at once is cheaper.
+_MANY = 500_000
 _NARROW = (DAY, 8 * DAY, 64 * DAY)
 _ORDERS = {"severity": "severity_id", "class": "event_class"}
 _UNORDERED = {"list", "addr", "bytes"}
@@ -111,7 +113,7 @@ def _fetch(paging: _Paging) -> pa.Table:
 
 def _windows(paging: _Paging) -> list[Window | None]:
     """Ever longer stretches back from the newest time in question; last of all everything (None)."""
-    if paging.query.order != Order():
+    if paging.query.order != Order() or paging.asking.store.rows < _MANY:
         return [None]
     coarsest, whole = paging.asking.table.coarsest, paging.found.window
     end = min(whole.end, paging.asking.table.now + DAY)
