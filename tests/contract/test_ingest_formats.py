@@ -12,8 +12,8 @@ from commonwatch.events.columns import COLUMNS
 from commonwatch.events.event import Event
 from commonwatch.ingest import Parsed, Source
 from commonwatch.ingest.formats import formats
-from commonwatch.ingest.mapping import page
 from commonwatch.ingest.recognise import recognise
+from commonwatch.ingest.report.mapping import page
 from strategies.eve import CORPUS, golden, outcomes
 
 
@@ -29,7 +29,7 @@ def test_format_numbers_are_never_shared():
 
 @pytest.mark.parametrize("name", list(formats()))
 def test_the_reference_page_is_current(name, root):
-    """Refresh with `python -m commonwatch.ingest.reference`."""
+    """Refresh with `python -m commonwatch.ingest.report.reference`."""
     known = formats()[name]
     written = (root / "docs" / "reference" / "formats" / f"{name.replace('_', '-')}.md").read_text("utf-8")
     assert written == page(known.name, known.title, known.mapping)

@@ -9,7 +9,7 @@ import pytest
 from commonwatch.errors import InvalidInput
 from commonwatch.events.address import Scope, parse, scope_of
 from commonwatch.ingest.geo import Origin, read_table
-from commonwatch.ingest.places import INBOUND, LATERAL, OUTBOUND, Places, direction
+from commonwatch.ingest.values.places import INBOUND, LATERAL, OUTBOUND, Places, direction
 
 OWN = (
     ipaddress.ip_network("192.168.1.0/24"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from commonwatch.errors import InvalidInput
-from commonwatch.ingest.times import ASSUMED, GIVEN, Times, zone_of
+from commonwatch.ingest.values.times import ASSUMED, GIVEN, Times, zone_of
 
 SECOND = 1_794_821_400_000_000  # 2026-11-16T09:30:00Z
 

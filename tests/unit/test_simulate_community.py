@@ -13,7 +13,7 @@ from commonwatch.cli import main
 from commonwatch.errors import InvalidInput
 from commonwatch.events.address import Scope, parse, scope_of
 from commonwatch.ingest import Counters, Parsed, Source, read
-from commonwatch.ingest.families import FAMILIES
+from commonwatch.ingest.values.families import FAMILIES
 from commonwatch.simulate import Community, Outbreak, Params, community, world
 from commonwatch.simulate.params import DAY, HOUR, MINUTE
 from commonwatch.simulate.rhythm import human, machine

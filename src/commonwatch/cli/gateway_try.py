@@ -19,10 +19,10 @@ from commonwatch.errors import InvalidInput, NotFound
 from commonwatch.events.address import IpNetwork
 from commonwatch.ingest.geo import read_table
 from commonwatch.ingest.labelling import Labeller
+from commonwatch.ingest.report.trial import Ceiling, FieldRow, Trial, try_file
 from commonwatch.ingest.rules import default_rules, read_rules
 from commonwatch.ingest.source import Source
-from commonwatch.ingest.times import zone_of
-from commonwatch.ingest.trial import Ceiling, FieldRow, Trial, try_file
+from commonwatch.ingest.values.times import zone_of
 
 
 def add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

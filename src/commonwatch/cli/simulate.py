@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from commonwatch.errors import InvalidInput
-from commonwatch.ingest.times import Times
+from commonwatch.ingest.values.times import Times
 from commonwatch.simulate import Outbreak, Params, community
 from commonwatch.simulate.params import UNTIL
 

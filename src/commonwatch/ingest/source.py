@@ -16,8 +16,8 @@ import msgspec
 
 from commonwatch.events.address import IpNetwork
 from commonwatch.ingest.geo import GeoTable
-from commonwatch.ingest.places import Places
-from commonwatch.ingest.times import DAY, Times, zone_of
+from commonwatch.ingest.values.places import Places
+from commonwatch.ingest.values.times import DAY, Times, zone_of
 
 _offset = struct.Struct(">Q").pack
 

@@ -14,8 +14,8 @@ from functools import cache
 from typing import Literal, NamedTuple, cast
 
 from commonwatch.ingest.framing import Frames
-from commonwatch.ingest.mapping import Mapping
 from commonwatch.ingest.outcome import Outcome
+from commonwatch.ingest.report.mapping import Mapping
 from commonwatch.ingest.source import Context
 
 

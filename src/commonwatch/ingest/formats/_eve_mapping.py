@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from commonwatch.ingest.formats._eve_kinds import KINDS, SKIPS, WHY_SKIPPED
-from commonwatch.ingest.mapping import KindRow, Map, Mapping
+from commonwatch.ingest.report.mapping import KindRow, Map, Mapping
 
 _SRC = ("src_ip", "src_scope", "src_country", "src_asn")
 _DST = ("dst_ip", "dst_scope", "dst_country", "dst_asn")

@@ -11,8 +11,8 @@ from typing import Any, Final
 
 from commonwatch.events.event import Event, clean
 from commonwatch.events.labels import EventClass
-from commonwatch.ingest import texts
 from commonwatch.ingest.formats import _eve_records as eve
+from commonwatch.ingest.values import texts
 
 Drop = Callable[[str], None]
 SUCCESS, FAILURE = 1, 2

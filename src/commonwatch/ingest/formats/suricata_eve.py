@@ -16,19 +16,19 @@ import msgspec
 
 from commonwatch.events.event import Event
 from commonwatch.events.labels import EventClass, Severity
-from commonwatch.ingest import texts
-from commonwatch.ingest.depth import too_deep
-from commonwatch.ingest.families import family_of
-from commonwatch.ingest.fitting import fit
 from commonwatch.ingest.formats import _eve_records as eve
 from commonwatch.ingest.formats._eve_kinds import KINDS, SKIPS, Kind
 from commonwatch.ingest.formats._eve_mapping import MAPPING
 from commonwatch.ingest.formats._eve_members import MEMBERS, Drop, http_activity, read_file
 from commonwatch.ingest.framing import Frames, sample
+from commonwatch.ingest.framing.depth import too_deep
 from commonwatch.ingest.outcome import Outcome, Parsed, Quarantined, Skipped, quarantine
-from commonwatch.ingest.places import NOWHERE, Place, Places, direction
 from commonwatch.ingest.source import Context
-from commonwatch.ingest.times import YEAR_2000
+from commonwatch.ingest.values import texts
+from commonwatch.ingest.values.families import family_of
+from commonwatch.ingest.values.fitting import fit
+from commonwatch.ingest.values.places import NOWHERE, Place, Places, direction
+from commonwatch.ingest.values.times import YEAR_2000
 
 NAME: Final = "suricata_eve"
 TITLE: Final = "Suricata EVE JSON"

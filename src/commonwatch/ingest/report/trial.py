@@ -21,9 +21,9 @@ from commonwatch.events.labels import Label
 from commonwatch.ingest.archives import Chunks
 from commonwatch.ingest.counters import Counters
 from commonwatch.ingest.formats import Format
-from commonwatch.ingest.mapping import field_of
 from commonwatch.ingest.outcome import Outcome, Parsed
 from commonwatch.ingest.reading import Reader
+from commonwatch.ingest.report.mapping import field_of
 from commonwatch.ingest.source import Source
 
 #: label -> field -> the point at which it may leave; None means that no such row leaves at all

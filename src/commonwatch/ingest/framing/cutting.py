@@ -12,7 +12,7 @@ from typing import Final, Literal
 
 import msgspec
 
-from commonwatch.ingest.objects import ObjectScan
+from commonwatch.ingest.framing.objects import ObjectScan
 from commonwatch.ingest.outcome import HEAD, MAX_RECORD, Quarantined, quarantine
 
 Layout = Literal["lines", "objects"]

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 from commonwatch.ingest.outcome import HEAD, MAX_RECORD, quarantine
 
 if TYPE_CHECKING:
-    from commonwatch.ingest.framing import Frames
+    from commonwatch.ingest.framing.cutting import Frames
 
 _OUTSIDE_STRING: Final = re.compile(rb'["{}\[\]]')
 _INSIDE_STRING: Final = re.compile(rb'["\\\n]')

@@ -1,4 +1,4 @@
-"""`python -m commonwatch.ingest.reference [FOLDER]`: write the reference page of every format from its own table."""
+"""`python -m commonwatch.ingest.report.reference [FOLDER]`: write the reference page of every format from its table."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from commonwatch.ingest.formats import formats
-from commonwatch.ingest.mapping import page
+from commonwatch.ingest.report.mapping import page
 
 
 def write_pages(folder: Path) -> list[Path]:

@@ -1,0 +1,1 @@
+"""What people read about formats: the mapping table, its reference page, the trial of a file."""
