@@ -126,7 +126,7 @@ def test_the_skip_link_leads_to_the_content(browser: Browser, hub: StandIn) -> N
         assert page.url.endswith("/audit")
 
 
-@pytest.mark.parametrize("width", [320, 390, 768])
+@pytest.mark.parametrize("width", [320, 768])
 def test_narrow_screens_need_no_sideways_scrolling(browser: Browser, hub: StandIn, width: int) -> None:
     with opened(browser, hub, viewport={"width": width, "height": 800}) as page:
         enter(page, hub)

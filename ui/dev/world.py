@@ -53,7 +53,7 @@ ACTIONS = ["allowed", "blocked", "quarantined"]
 
 
 def _events(seed: int = 7) -> list[dict[str, Any]]:
-    """About 16,000 events: daily and weekly rhythm, unequal volumes, one outbreak in the last days."""
+    """About 7,500 events: daily and weekly rhythm, unequal volumes, one outbreak in the last days."""
     rng = random.Random(seed)
     found: list[dict[str, Any]] = []
     for n, (org, _, sector, region) in enumerate(ORGS):
@@ -61,10 +61,10 @@ def _events(seed: int = 7) -> list[dict[str, Any]]:
         for hour in range(DAYS * 24 - 5):
             at = START + timedelta(hours=hour)
             busy = (0.35 if at.weekday() > 4 else 1) * (0.4 + (8 <= at.hour <= 18))
-            n_events = int(rng.gammavariate(1.4, 6 * weight * busy))
+            n_events = int(rng.gammavariate(1.4, 2.6 * weight * busy))
             found += [_event(rng, (org, sector, region), at, rng.choice(USUAL)) for _ in range(n_events)]
         if sector in ("Legal", "Health", "Retail"):
-            for _ in range(rng.randint(140, 420)):
+            for _ in range(rng.randint(80, 240)):
                 at = START + timedelta(hours=DAYS * 24 - 5 - min(95, int(rng.expovariate(1 / 26))) - 1)
                 found.append(_event(rng, (org, sector, region), at, "GrayWeasel"))
     found.sort(key=lambda e: e["time"], reverse=True)

@@ -268,14 +268,16 @@ class Explorer {
     this.announce();
   }
 
-  /** One step of the brush (not its end): only the cube's subtraction and a redraw. */
+  /**
+   * A step of the brush only subtracts and redraws; its end is one step of the history, which Back undoes. (The address
+   * is not rewritten on the way: that would overwrite the step before.)
+   */
   brush(window: Window | null, end: boolean): void {
     const time = this.release?.dims[0];
     if (!time) return;
     const span = window ? this.interval(time, window) : null;
     this.filter = canonical({ ...this.filter, time: span });
     if (!end) {
-      router.write(toQuery(this.filter), false);
       this.redraw();
       return;
     }
@@ -289,7 +291,7 @@ class Explorer {
     const time = this.release?.dims[0];
     if (!time) return;
     this.filter = canonical({ ...this.filter, base: window ? this.interval(time, window) : null });
-    router.write(toQuery(this.filter), end);
+    if (end) router.write(toQuery(this.filter), true);
     this.redraw();
   }
 
