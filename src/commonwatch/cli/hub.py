@@ -12,11 +12,13 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from commonwatch.agreements.reader import PURPOSES, ROLES
 from commonwatch.errors import Conflict, InvalidInput
 from commonwatch.govern.policy import OrgInfo
 from commonwatch.hub import settings as settings_file
+from commonwatch.hub.accounts import SCOPES
 from commonwatch.hub.core import Office
 from commonwatch.hub.settings import Settings
 
@@ -30,6 +32,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     _org(subs)
     _community(subs)
     _person(subs)
+    _token(subs)
     _gateway(subs)
     _agreement(subs)
     serve = _command(subs, "serve", "serve HTTP until stopped", _serve)
@@ -37,27 +40,24 @@ def add(parser: argparse.ArgumentParser) -> None:
     serve.add_argument("--port", type=int)
 
 
-Subs = "argparse._SubParsersAction[argparse.ArgumentParser]"
+if TYPE_CHECKING:
+    Subs = argparse._SubParsersAction[argparse.ArgumentParser]  # noqa: SLF001
 Run = Callable[[argparse.Namespace], int | None]
 
 
-def _command(
-    subs: argparse._SubParsersAction[argparse.ArgumentParser], name: str, help_text: str, run: Run
-) -> argparse.ArgumentParser:
+def _command(subs: Subs, name: str, help_text: str, run: Run) -> argparse.ArgumentParser:
     made = subs.add_parser(name, help=help_text, description=help_text)
     made.add_argument("--data", default=DATA, metavar="DIR", help=f"the hub's folder (default {DATA})")
     made.set_defaults(run=run)
     return made
 
 
-def _group(
-    subs: argparse._SubParsersAction[argparse.ArgumentParser], name: str, help_text: str
-) -> argparse._SubParsersAction[argparse.ArgumentParser]:
+def _group(subs: Subs, name: str, help_text: str) -> Subs:
     group = subs.add_parser(name, help=help_text, description=help_text)
     return group.add_subparsers(dest="verb", required=True, metavar="VERB")
 
 
-def _init(subs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def _init(subs: Subs) -> None:
     init = _command(subs, "init", "make a hub: folder, keys, schema, first operator", _run_init)
     init.add_argument("--url", default=Settings().url, help="the address people and gateways reach it at")
     init.add_argument("--name", default="commonwatch")
@@ -68,7 +68,7 @@ def _init(subs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     init.add_argument("--person", default="admin", help="its first person")
 
 
-def _org(subs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def _org(subs: Subs) -> None:
     group = _group(subs, "org", "organisations")
     new = _command(group, "add", "add an organisation", _run_org_add)
     new.add_argument("org")
@@ -87,7 +87,7 @@ def _org(subs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     _command(group, "list", "list organisations", _run_org_list)
 
 
-def _community(subs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def _community(subs: Subs) -> None:
     group = _group(subs, "community", "communities")
     new = _command(group, "add", "add a community", _run_community_add)
     new.add_argument("community")
@@ -100,7 +100,7 @@ def _community(subs: argparse._SubParsersAction[argparse.ArgumentParser]) -> Non
     _command(group, "list", "list communities", _run_community_list)
 
 
-def _person(subs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def _person(subs: Subs) -> None:
     group = _group(subs, "person", "people")
     new = _command(group, "add", "add a person and print a setup URL", _run_person_add)
     new.add_argument("person")
@@ -117,7 +117,16 @@ def _person(subs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     link.add_argument("--hours", type=float, default=72)
 
 
-def _gateway(subs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def _token(subs: Subs) -> None:
+    token = _command(subs, "token", "print a new API token of a person", _run_token)
+    token.add_argument("person")
+    token.add_argument("--purpose", choices=PURPOSES, required=True)
+    token.add_argument("--scope", choices=SCOPES, action="append", required=True)
+    token.add_argument("--name", default="command line")
+    token.add_argument("--days", type=int, default=90)
+
+
+def _gateway(subs: Subs) -> None:
     group = _group(subs, "gateway", "gateways")
     code = _command(group, "code", "print a one-time enrolment code", _run_code)
     code.add_argument("org")
@@ -127,7 +136,7 @@ def _gateway(subs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     drop.add_argument("gateway")
 
 
-def _agreement(subs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def _agreement(subs: Subs) -> None:
     group = _group(subs, "agreement", "signed documents")
     register = _command(group, "register", "register a fully signed envelope", _run_register)
     register.add_argument("file", help="JSON envelope, or - for standard input")
@@ -248,6 +257,11 @@ def _run_person_list(args: argparse.Namespace) -> None:
 def _run_link(args: argparse.Namespace) -> None:
     with _office(args) as office:
         print(setup_url(office, office.members.make_link(args.person, uses=args.uses, hours=args.hours)))
+
+
+def _run_token(args: argparse.Namespace) -> None:
+    with _office(args) as office:
+        print(office.accounts.issue_token(args.person, args.name, args.purpose, args.scope, args.days)[1])
 
 
 def _run_code(args: argparse.Namespace) -> None:

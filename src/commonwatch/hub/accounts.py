@@ -165,19 +165,25 @@ class Accounts:
     ) -> tuple[TokenInfo, str]:
         """A new token and its secret, which is shown once."""
         self._person_only(principal)
+        return self.issue_token(principal.id, name, purpose, scopes, days, by=principal.id)
+
+    def issue_token(
+        self, person: str, name: str, purpose: Purpose, scopes: Sequence[str], days: int, *, by: str = "operator"
+    ) -> tuple[TokenInfo, str]:
+        """A new token of this person; never more than the person may."""
         check_token(name, scopes, days)
         secret, now = f"cwt_{random_secret()}", self.clock.now()
         with self.database.write() as session:
-            person = self._active(session, principal.id)
-            if purpose not in self._purposes(session, person):
+            row = self._active(session, person)
+            if purpose not in self._purposes(session, row):
                 raise NotPermitted("a token cannot act for a purpose you may not", where="purpose", todo="choose yours")
-            row = Token(
-                id=random_secret(12), hash=hashed(secret), person=person.id, name=name, purpose=purpose,
+            token = Token(
+                id=random_secret(12), hash=hashed(secret), person=person, name=name, purpose=purpose,
                 scopes=sorted(set(scopes)), created=now, expires=now + days * DAY, used=None,
             )  # fmt: skip
-            session.add(row)
-            record(session, now, person.id, "token-made", org=person.org, token=row.id, purpose=purpose)
-        return token_info(row), secret
+            session.add(token)
+            record(session, now, by, "token-made", org=row.org, token=token.id, purpose=purpose)
+        return token_info(token), secret
 
     def drop_token(self, principal: Principal, token: str) -> None:
         """Revoke one of the person's tokens."""

@@ -6,7 +6,7 @@ this hub holds, which is the labelled convenience and no other path; nothing her
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -15,7 +15,6 @@ from commonwatch.agreements.reader import Purpose
 from commonwatch.govern.policy import OrgInfo
 from commonwatch.hub.core import Office
 from commonwatch.hub.members import Members
-from commonwatch.hub.meta.models import OrgKey
 from commonwatch.hub.settings import Settings, save
 
 
@@ -79,8 +78,8 @@ def found_in(office: Office, spec: Spec) -> Founded:
     office.keys.ensure("hub", "hub")
     office.keys.ensure("audit", "hub")
     members = office.members
-    held = _found_members(members, spec)
-    names = [office.documents.sign_for(_encoded(document, held, spec)).name for document in spec.documents]
+    _found_members(members, spec)
+    names = [office.documents.sign_for(msgspec.json.encode(document)).name for document in spec.documents]
     if spec.accept:
         _accept(office, names)
     for person in spec.people:
@@ -95,7 +94,7 @@ def found_in(office: Office, spec: Spec) -> Founded:
     return Founded(links, codes, names, office.policy.view().epoch)
 
 
-def _found_members(members: Members, spec: Spec) -> dict[str, OrgKey]:
+def _found_members(members: Members, spec: Spec) -> None:
     for info in spec.organisations:
         members.add_org(info)
         members.hold_key(info.org)
@@ -103,24 +102,6 @@ def _found_members(members: Members, spec: Spec) -> dict[str, OrgKey]:
         members.add_community(community.id, community.name, community.steward)
         for org in community.members:
             members.join(community.id, org)
-    return {info.org: members.key_of(info.org) for info in spec.organisations}
-
-
-def _encoded(document: Mapping[str, Any], held: Mapping[str, OrgKey], spec: Spec) -> bytes:
-    """A document as JSON, its signers completed with the keys the hub holds."""
-    names = {info.org: info.name for info in spec.organisations}
-
-    def complete(signer: Mapping[str, str]) -> dict[str, str]:
-        org = signer["id"]
-        return {"name": names.get(org, org), "key": held[org].thumbprint if org in held else "", **signer}
-
-    plain = dict(document)
-    if "parties" in plain:
-        plain["parties"] = [complete(party) for party in plain["parties"]]
-    for role in ("owner", "steward"):
-        if isinstance(plain.get(role), dict):
-            plain[role] = complete(plain[role])
-    return msgspec.json.encode(plain)
 
 
 def _accept(office: Office, names: Iterable[str]) -> None:

@@ -15,7 +15,7 @@ from typing import Any, Protocol
 import msgspec
 
 from commonwatch.errors import Unavailable
-from commonwatch.hub.push import Broadcaster, Epoch, Listener, Message, Watermark
+from commonwatch.hub.push import Broadcaster, Epoch, Listener, Message, Pulse, Watermark, beats
 from commonwatch.web.ports import Principal
 from commonwatch.wire.messages import AlertMessage
 
@@ -34,16 +34,6 @@ class Grants(Protocol):
         """Whether the same credential still yields the same principal."""
 
 
-class Pulse(Protocol):
-    """The policy source as far as a lease needs it."""
-
-    def alive(self) -> bool:
-        """Whether the policy answered of late. Never blocks."""
-
-    def epoch(self) -> int:
-        """The epoch last seen."""
-
-
 class Notices:
     """The port."""
 
@@ -58,7 +48,7 @@ class Notices:
             while (reason := await lease.lost(listener)) is None:
                 message = await listener.next(BEAT)
                 notice = shown(message) if message is not None else None
-                if notice is not None and self.pulse.alive():
+                if notice is not None and await beats(self.pulse):
                     yield notice
             yield "bye", {"reason": reason}
 
@@ -73,7 +63,7 @@ class Lease:
 
     async def lost(self, listener: Listener) -> str | None:
         """The reason it is lost, or None. Looks at the credential when anything changed, else now and then."""
-        if not self.pulse.alive():
+        if not await beats(self.pulse):
             return "policy-unavailable"
         if listener.cut:
             return "too-slow"

@@ -12,6 +12,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
+from typing import Protocol
 
 import msgspec
 
@@ -20,6 +21,8 @@ from commonwatch.wire.messages import AlertMessage, IndicatorItem, Indicators, W
 #: Messages waiting for one listener, and things kept for one organisation's reconnecting gateways.
 MOST_WAITING, MOST_KEPT = 256, 50_000
 CHUNK = 500
+#: Seconds a policy that gave no sign of life gets for an answer before streams end.
+CONFIRM = 0.3
 
 
 class Epoch(msgspec.Struct, frozen=True):
@@ -64,6 +67,29 @@ class Listener:
             self._waiting.put_nowait(message)
         except asyncio.QueueFull:
             self.cut = True
+
+
+class Pulse(Protocol):
+    """The policy source as far as an open stream's lease needs it."""
+
+    def alive(self) -> bool:
+        """Whether the policy answered of late. Never blocks."""
+
+    def confirm(self) -> bool:
+        """Ask now. May block."""
+
+    def epoch(self) -> int:
+        """The epoch last seen."""
+
+
+async def beats(pulse: Pulse) -> bool:
+    """Whether the policy answers: by its last sign of life, else asked once more, for a moment only."""
+    if pulse.alive():
+        return True
+    try:
+        return await asyncio.wait_for(asyncio.to_thread(pulse.confirm), CONFIRM)
+    except TimeoutError:
+        return False
 
 
 class Kept:

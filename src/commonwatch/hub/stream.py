@@ -19,7 +19,7 @@ import msgspec
 from commonwatch.audit.log import AuditLog
 from commonwatch.errors import NotFound, Unavailable
 from commonwatch.hub.meta.clock import Clock
-from commonwatch.hub.push import Broadcaster, Listener, Watermark
+from commonwatch.hub.push import Broadcaster, Listener, Pulse, Watermark, beats
 from commonwatch.hub.push import Epoch as EpochRose
 from commonwatch.web.ports import Principal
 from commonwatch.wire.messages import Checkpoint, Hello, Ping, SnapshotMessage, encode_line
@@ -36,16 +36,6 @@ class SnapshotSource(Protocol):
 
     def held(self, org: str, number: int) -> None:
         """A gateway of this owner says it holds this number."""
-
-
-class Pulse(Protocol):
-    """The policy source as far as a stream needs it."""
-
-    def alive(self) -> bool:
-        """Whether the policy answered of late. Never blocks."""
-
-    def epoch(self) -> int:
-        """The epoch last seen."""
 
 
 class Downlink:
@@ -101,8 +91,9 @@ class Stream:
 
     async def first(self) -> AsyncIterator[Line]:
         """Everything a gateway must know on arrival."""
+        snapshot = await self._snapshot()
         yield Hello(self.home.clock.now(), self.home.pulse.epoch())
-        for message in await self._snapshot():
+        for message in snapshot:
             yield message
         for line in self.home.push.backlog(self.org):
             yield line
@@ -111,7 +102,7 @@ class Stream:
 
     async def lost(self, listener: Listener) -> bool:
         """Whether the stream must end. The gateway is looked up again when the policy changed."""
-        if not self.home.pulse.alive() or listener.cut:
+        if listener.cut or not await beats(self.home.pulse):
             return True
         if self.epoch == self.home.pulse.epoch():
             return False

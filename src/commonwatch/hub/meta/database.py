@@ -32,7 +32,7 @@ class Database:
         self.url = url
         self.file = Path(parsed.database or "") if parsed.get_backend_name() == "sqlite" else None
         if self.file is None:
-            self.writer: Engine = create_engine(url, pool_pre_ping=True, pool_timeout=5)
+            self.writer: Engine = create_engine(url, pool_pre_ping=True, pool_timeout=5, hide_parameters=True)
             self.reader: Engine = self.writer.execution_options(isolation_level="REPEATABLE READ")
         else:
             self.writer = sqlite_engine(url, "BEGIN IMMEDIATE")
@@ -82,13 +82,22 @@ def answering() -> Iterator[None]:
             "the metadata changed meanwhile, or it exists already", todo="look again, then repeat"
         ) from error
     except SQLAlchemyError as error:
+        if state_of(error).startswith(("23", "40")):
+            raise Conflict("the metadata changed meanwhile, or does not fit", todo="look again, then repeat") from error
         todo = "see that the database runs and is reachable"
         raise Unavailable("the metadata database does not answer", todo=todo) from error
 
 
+def state_of(error: SQLAlchemyError) -> str:
+    """PostgreSQL's SQLSTATE: class 23 is an integrity violation, 40 a lost race. Empty for anything else."""
+    told = getattr(getattr(error, "orig", None), "args", ())
+    return str(told[0].get("C", "")) if told and isinstance(told[0], dict) else ""
+
+
 def sqlite_engine(url: str, begin: str) -> Engine:
     """An engine whose transactions open with `begin`."""
-    engine = create_engine(url, pool_size=8, max_overflow=24, pool_timeout=5, connect_args={"check_same_thread": False})
+    pool = {"pool_size": 8, "max_overflow": 24, "pool_timeout": 5}
+    engine = create_engine(url, hide_parameters=True, connect_args={"check_same_thread": False}, **pool)
 
     def prepare(connection: Any, _entry: ConnectionPoolEntry) -> None:
         connection.isolation_level = None

@@ -9,16 +9,16 @@ organisation only with a key that this organisation lets it hold, and the entry 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from commonwatch.agreements.decode import decode
-from commonwatch.agreements.signing import Envelope, envelope_bytes, envelope_from, signers
+from commonwatch.agreements.decode import convert, from_json, from_yaml
+from commonwatch.agreements.signing import Envelope, SigningKey, envelope_bytes, envelope_from, signers
 from commonwatch.agreements.statement import Kind, SignedStatement
 from commonwatch.errors import Conflict, InvalidInput, NotFound, NotPermitted
-from commonwatch.hub.members import read_orgs
+from commonwatch.hub.members import need_org, read_orgs
 from commonwatch.hub.meta import epoch as epochs
 from commonwatch.hub.meta.clock import MICROS, Clock
 from commonwatch.hub.meta.database import Database
@@ -86,10 +86,34 @@ class Documents:
         return epoch
 
     def sign_for(self, document: bytes, *, by: str = "operator") -> Registered:
-        """Sign a document for all its parties with the keys they let this hub hold, and register it."""
-        made = decode(document)
+        """Sign a document (JSON or YAML) for all its parties with the keys they let this hub hold; register it.
+
+        Parties may leave out `name` and `key`: they are completed with what this hub knows.
+        """
+        made = convert(self._completed(document))
         seeds = {signer.id: must_hold(self.keys, signer.id) for signer in signers(made)}
         return self.register(signed.sign_all(made, seeds), by=by, held=True)
+
+    def _completed(self, document: bytes) -> dict[str, Any]:
+        """The document as plain data, its signers' names and keys filled in where they are missing."""
+        try:
+            text = document.decode()
+        except UnicodeDecodeError as error:
+            raise InvalidInput("the document is not UTF-8 text", where="$", todo="save it as UTF-8") from error
+        plain = from_json(text) if text.lstrip().startswith("{") else from_yaml(text)
+        if not isinstance(plain, dict):
+            raise InvalidInput("a document is an object", where="$", todo='begin with `dsa: "1"`')
+        parties = plain.get("parties")
+        for signer in (*(parties if isinstance(parties, list) else ()), plain.get("owner"), plain.get("steward")):
+            if isinstance(signer, dict) and isinstance(org := signer.get("id"), str):
+                self._complete(signer, org)
+        return plain
+
+    def _complete(self, signer: dict[str, Any], org: str) -> None:
+        with self.database.read() as session:
+            signer.setdefault("name", need_org(session, org).name)
+        if "key" not in signer:
+            signer["key"] = SigningKey.from_seed(must_hold(self.keys, org)).thumbprint
 
     def state(self, envelope: bytes, *, by: str = "operator", held: bool = False) -> int:
         """Take a signed statement; returns the new epoch. Raises InvalidInput, SignatureError, NotFound, Conflict."""
