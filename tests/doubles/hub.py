@@ -16,8 +16,8 @@ from typing import Any
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from commonwatch.agreements.document import Charter
 from commonwatch.agreements.decode import convert
+from commonwatch.agreements.document import Charter
 from commonwatch.agreements.signing import Envelope, SigningKey, propose, sign_document
 from commonwatch.agreements.snapshot import make_snapshot
 from commonwatch.agreements.statement import Statement, sign_statement
@@ -81,13 +81,11 @@ def revocation(envelope: Envelope, owner: SigningKey) -> Envelope:
     from commonwatch.agreements.signing import verify_document
 
     verified = verify_document(envelope)
-    return sign_statement(
-        Statement(
-            kind="revoke", id=verified.document.id, version=verified.document.version, hash=verified.digest,
-            at=now_us(), by=ORG, reason="test",
-        ),  # fmt: skip
-        owner,
+    about = verified.document
+    said = Statement(
+        kind="revoke", id=about.id, version=about.version, hash=verified.digest, at=now_us(), by=ORG, reason="test"
     )
+    return sign_statement(said, owner)
 
 
 class TinyHub:
@@ -99,7 +97,7 @@ class TinyHub:
         self.gateways: dict[str, Ed25519PublicKey] = {}
         self.stored: dict[int, list[bytes]] = {}
         self.opened: dict[int, tuple[Any, dict[str, list[Any]]]] = {}
-        self.receipts = self.duplicates = 0
+        self.receipts = self.duplicates = self.requests = 0
         self.heartbeats: list[dict[str, Any]] = []
         self.pseudonym_keys: list[bytes] = []
         self.clock_ahead = 0
@@ -220,6 +218,7 @@ def _handler(hub: TinyHub) -> type[BaseHTTPRequestHandler]:
             pass
 
         def _gateway(self, body: bytes) -> str:
+            hub.requests += 1
             name = self.headers.get("CW-Gateway", "")
             if name not in hub.gateways:
                 raise CommonwatchError("unknown gateway")

@@ -158,17 +158,19 @@ class Collector:
             self._take(opened, outcomes)
             return True
         now = self._clock.tick()
+        if opened.quiet_since is None:
+            opened.quiet_since = now
         if once or (opened.ended_at is not None and now >= opened.ended_at):
             self._finish(opened)
         elif opened.archive:
-            self._end_archive(opened)
+            self._end_archive(opened, now - opened.quiet_since)
         elif now - opened.quiet_since >= PARK_SECONDS:
             self._park(opened)
         return False
 
-    def _end_archive(self, opened: Opened) -> None:
+    def _end_archive(self, opened: Opened, quiet: float) -> None:
         """A whole archive is done; one that ends too early may still be being written."""
-        if opened.damage is None or self._clock.tick() - opened.quiet_since >= PARK_SECONDS:
+        if opened.damage is None or quiet >= PARK_SECONDS:
             self._finish(opened)
 
     def _finish(self, opened: Opened, *, renewed: bool = False) -> None:

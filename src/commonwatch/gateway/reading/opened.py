@@ -64,11 +64,12 @@ class Opened:
         self.inode = mark.inode
         self.damage: str | None = None
         self.ended_at: float | None = None
-        self.quiet_since = 0.0
+        self.quiet_since: float | None = None
         self._file = file
         self._source = source
         self._head = head_of(file)
         self._reader = Reader(source(mark), self._resume())
+        self._file.seek(0 if self._head.archive else self._reader.position)
         self._pieces = self._plain() if self._head.archive else self._lines()
 
     def close(self) -> None:
@@ -137,8 +138,6 @@ class Opened:
         return mark
 
     def _lines(self) -> Iterator[bytes]:
-        if self._file.tell() < self._reader.position:
-            self._file.seek(self._reader.position)
         while data := self._file.read(PORTION):
             yield data
 
