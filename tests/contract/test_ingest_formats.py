@@ -10,11 +10,11 @@ import pytest
 
 from commonwatch.events.columns import COLUMNS
 from commonwatch.events.event import Event
-from commonwatch.ingest import Parsed, Source
+from commonwatch.ingest import Parsed, Source, read_file
 from commonwatch.ingest.formats import formats
 from commonwatch.ingest.recognise import recognise
 from commonwatch.ingest.report.mapping import page
-from strategies.eve import CORPUS, golden, outcomes
+from strategies.eve import CORPUS, golden, outcomes, source
 
 
 def test_every_format_has_a_corpus_folder_and_every_folder_a_format():
@@ -135,3 +135,26 @@ def test_unmapped_fields_never_leave():
 def _plant(record: dict[str, Any], path: tuple[str, ...], value: str) -> dict[str, Any]:
     head, *rest = path
     return record | {head: _plant(record[head], tuple(rest), value) if rest else value}
+
+
+def _again(event: Event, kind: str) -> Event | None:
+    """An event written in the source's vocabulary and read again."""
+    return _event(formats()["suricata_eve"].write(event, kind))
+
+
+@pytest.mark.parametrize("case", [c for c in golden() if "event" in c], ids=lambda case: case["name"])
+def test_every_mapped_field_can_be_written_back_in_its_sources_vocabulary(case):
+    event = _event(case["record"])
+    assert event is not None
+    again = _again(event, case["record"]["event_type"])
+    assert again is not None
+    assert _changed(event, again) == set()
+
+
+def test_real_events_survive_the_round_trip(samples):
+    stream = read_file(samples / "suricata" / "suricatalog_eve_nostats.jsonl.gz", source())
+    for found in list(stream)[::40]:
+        assert isinstance(found, Parsed)
+        again = _again(found.event, found.kind)
+        assert again is not None
+        assert _changed(found.event, again) == set(), found.kind

@@ -1,8 +1,9 @@
 """One file per input format, found by looking into this folder; names with a leading underscore are parts of a format.
 
 Rules held here: a format module has NAME, NUMBER (stored in `source_format`, never reused), FRAMING, MAPPING,
-`recognise(head) -> score between 0 and 1` and `parse(frames, context) -> outcomes`; `parse` never raises. Adding a
-format is one file here and one folder in the test corpus.
+`recognise(head) -> score between 0 and 1` and `parse(frames, context) -> outcomes`; `parse` never raises,
+and `write(event, kind)` gives the record back in the source's own vocabulary: reading that again gives the same event.
+Adding a format is one file here and one folder in the test corpus.
 """
 
 from __future__ import annotations
@@ -11,8 +12,9 @@ import importlib
 import pkgutil
 from collections.abc import Callable
 from functools import cache
-from typing import Literal, NamedTuple, cast
+from typing import Any, Literal, NamedTuple, cast
 
+from commonwatch.events.event import Event
 from commonwatch.ingest.framing import Frames
 from commonwatch.ingest.outcome import Outcome
 from commonwatch.ingest.report.mapping import Mapping
@@ -30,6 +32,7 @@ class Format(NamedTuple):
     mapping: Mapping
     recognise: Callable[[bytes], float]
     parse: Callable[[Frames, Context], list[Outcome]]
+    write: Callable[[Event, str], dict[str, Any]]
 
 
 @cache
@@ -51,4 +54,5 @@ def _load(name: str) -> Format:
         mapping=module.MAPPING,
         recognise=module.recognise,
         parse=module.parse,
+        write=module.write,
     )

@@ -17,7 +17,7 @@ from commonwatch.ingest.values import texts
 Drop = Callable[[str], None]
 SUCCESS, FAILURE = 1, 2
 LOGON: Final = 1
-_METHODS: Final = {m: i for i, m in enumerate(
+METHODS: Final = {m: i for i, m in enumerate(
     ("CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "POST", "PUT", "TRACE"), start=1)}  # fmt: skip
 _DNS_ACTIVITY: Final = {"query": 1, "request": 1, "answer": 2, "response": 2}
 _NOBODY: Final = frozenset({"", "?", "<empty>", "<unknown>", "(no user)", "-"})
@@ -59,7 +59,7 @@ def read_http(event: Event, http: eve.Http, _drop: Drop) -> None:
 def http_activity(http: eve.Http) -> int | None:
     """OCSF's number of the method; 99 for one it does not know."""
     method = http.http_method or next((h.value for h in http.request_headers or () if h.name == ":method"), None)
-    return _METHODS.get(method, 99) if method else None
+    return METHODS.get(method, 99) if method else None
 
 
 def read_tls(event: Event, tls: eve.Tls | eve.Quic, _drop: Drop) -> None:

@@ -20,6 +20,7 @@ from commonwatch.ingest.formats import _eve_records as eve
 from commonwatch.ingest.formats._eve_kinds import KINDS, SKIPS, Kind
 from commonwatch.ingest.formats._eve_mapping import MAPPING
 from commonwatch.ingest.formats._eve_members import MEMBERS, Drop, http_activity, read_file
+from commonwatch.ingest.formats._eve_write import write
 from commonwatch.ingest.framing import Frames, sample
 from commonwatch.ingest.framing.depth import too_deep
 from commonwatch.ingest.outcome import Outcome, Parsed, Quarantined, Skipped, quarantine
@@ -386,4 +387,4 @@ _PLANS: Final = {
     name: _Plan(kind, tuple((m, MEMBERS[m]) for m in kind.members), _FINISH.get(name)) for name, kind in KINDS.items()
 }
 
-__all__ = ["COMMENTS", "FRAMING", "MAPPING", "NAME", "NUMBER", "TITLE", "parse", "recognise"]
+__all__ = ["COMMENTS", "FRAMING", "MAPPING", "NAME", "NUMBER", "TITLE", "parse", "recognise", "write"]
