@@ -82,7 +82,8 @@ class Workers:
                 "the question took too long", retry_after=30, todo="ask for less: a shorter time, fewer rows"
             )
         finally:
-            cancel.set()
+            if not answer.done():
+                cancel.set()
             gone.cancel()
 
     def close(self) -> None:

@@ -1,0 +1,209 @@
+"""Every route of the hub, and requests that reach it: for tests that must hold on all of them.
+
+`CALLS` names each route of the app; `uncovered` gives the routes nobody asked, so that a new one fails those tests.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+import msgspec
+from litestar import Litestar
+from litestar.testing import TestClient
+
+from doubles.town import NOW, Town
+
+OURS = {"X-Commonwatch": "1"}
+TAXII = {"Accept": "application/taxii+json;version=2.1"}
+HOME = "/taxii2/hub/collections/{collection}"
+DIMS = (
+    "org", "sector", "region", "size", "class", "severity", "family", "rule", "category", "technique", "tactic",
+    "src_ip", "dst_ip", "src_country", "dst_country", "src_port", "dst_port", "proto", "app", "domain", "url", "hash",
+    "host", "user", "action", "sensor", "cve",
+)  # fmt: skip
+WIDE = {"time": {"from": "2026-11-01T00:00:00Z", "to": "2026-11-23T00:00:00Z"}}
+
+
+class Call(NamedTuple):
+    """One request. `path` may hold {names} that are filled in from what was found before."""
+
+    path: str
+    method: str = "GET"
+    body: Any = None
+    headers: Mapping[str, str] = {}
+
+
+class Given(NamedTuple):
+    """What came back, without what may differ between two equal hubs."""
+
+    call: Call
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+
+def questions() -> Iterator[dict[str, Any]]:
+    """Questions of every kind over every dimension, and ones that cannot be answered."""
+    yield {"kind": "rows", "limit": 200, "filter": WIDE}
+    yield {"kind": "rows", "limit": 1}
+    yield {"kind": "rows", "order": {"column": "dst_ip", "descending": False}}
+    yield {"kind": "rows", "columns": ["message", "dst_ip", "src_user"]}
+    for bin_ in ("15m", "1h", "6h", "1d", "1w"):
+        yield {"kind": "histogram", "bin": bin_, "filter": WIDE}
+    for dim in DIMS:
+        yield {"kind": "top", "by": dim, "limit": 100}
+        yield {"kind": "rows", "filter": {"dims": {dim: {"in": ["x", "203.0.113.9", "443"]}}}}
+    for dim in DIMS[::3]:
+        yield {"kind": "distinct", "by": dim}
+        yield {"kind": "cube", "by": [dim], "bin": None}
+        yield {"kind": "rows", "filter": {"dims": {dim: {"not": ["x"]}}}}
+    yield {"kind": "cube", "by": ["org", "family"], "bin": "1h"}
+    yield {"kind": "rows", "filter": {"area": {"net": "203.0.113.0/24"}}}
+    yield {"kind": "rows", "filter": {"area": {"net": "10.0.0.0/8"}}}
+    yield {"kind": "top", "by": "nothing"}
+    yield {"kind": "rows", "after": "AAAA"}
+    yield {"kind": "rows", "filter": {"time": {"last": "7d"}}}
+
+
+#: Route -> requests. The canary and non-interference tests send all of them as every reader.
+CALLS: dict[str, list[Call]] = {
+    "GET /": [Call("/")],
+    "GET /assets/{name:path}": [Call("/assets/none.js")],
+    "GET /healthz": [Call("/healthz")],
+    "GET /openapi.json": [Call("/openapi.json")],
+    "GET /openapi.json/openapi.json": [Call("/openapi.json/openapi.json")],
+    "GET /openapi.json/{path:str}": [Call("/openapi.json/x")],
+    "GET /api/session": [Call("/api/session")],
+    "POST /api/session": [Call("/api/session", "POST", {"person": "birch-admin", "passphrase": "wrong"})],
+    "POST /api/session/purpose": [
+        Call("/api/session/purpose", "POST", {"purpose": "nothing"})
+    ],
+    "DELETE /api/session": [],
+    "GET /api/view": [Call("/api/view")],
+    "GET /api/releases": [Call("/api/releases")],
+    "GET /api/releases/{release:str}": [
+        Call("/api/releases/{release}"),
+        Call("/api/releases/{release}", headers={"Accept-Encoding": "identity"}),
+        Call("/api/releases/none"),
+    ],
+    "POST /api/query": [Call("/api/query", "POST", q) for q in questions()],
+    "GET /api/agreements": [Call("/api/agreements")],
+    "GET /api/agreements/{agreement:str}": [Call("/api/agreements/alder-service"), Call("/api/agreements/none")],
+    "POST /api/agreements": [Call("/api/agreements", "POST", {"payload": "x"})],
+    "POST /api/agreements/{agreement:str}/revoke": [Call("/api/agreements/none/revoke", "POST", {"reason": ""})],
+    "GET /api/people": [Call("/api/people")],
+    "GET /api/tokens": [Call("/api/tokens")],
+    "POST /api/tokens": [Call("/api/tokens", "POST", {"name": "x", "purpose": "detect", "scopes": ["all"]})],
+    "DELETE /api/tokens/{token:str}": [Call("/api/tokens/none", "DELETE")],
+    "GET /api/gateways": [Call("/api/gateways")],
+    "GET /api/indicators": [Call("/api/indicators"), Call("/api/indicators?limit=0")],
+    "GET /api/alerts": [Call("/api/alerts")],
+    "GET /api/audit/checkpoint": [Call("/api/audit/checkpoint")],
+    "GET /api/audit/entries": [Call("/api/audit/entries?limit=1000")],
+    "GET /api/audit/proof": [Call("/api/audit/proof?entry=0&size=1"), Call("/api/audit/proof?entry=99999&size=100000")],
+    "POST /gateway/enrol": [Call("/gateway/enrol", "POST", {"payload": "x", "signature": ""})],
+    "POST /gateway/batches": [Call("/gateway/batches", "POST", {"no": "batch"})],
+    "POST /gateway/heartbeat": [Call("/gateway/heartbeat", "POST", {})],
+    "GET /gateway/audit/consistency": [Call("/gateway/audit/consistency?first=1&second=2")],
+    "GET /taxii2": [Call("/taxii2/", headers=TAXII)],
+    "GET /taxii2/hub": [Call("/taxii2/hub/", headers=TAXII)],
+    "GET /taxii2/hub/status/{status:str}": [Call("/taxii2/hub/status/x/", headers=TAXII)],
+    "GET /taxii2/hub/collections": [Call("/taxii2/hub/collections/", headers=TAXII)],
+    "GET /taxii2/hub/collections/{collection:str}": [Call(f"{HOME}/", headers=TAXII)],
+    "GET /taxii2/hub/collections/{collection:str}/manifest": [Call(f"{HOME}/manifest/", headers=TAXII)],
+    "GET /taxii2/hub/collections/{collection:str}/objects": [
+        Call(f"{HOME}/objects/", headers=TAXII), Call(f"{HOME}/objects/?limit=x", headers=TAXII),
+    ],
+    "POST /taxii2/hub/collections/{collection:str}/objects": [Call(f"{HOME}/objects/", "POST", {}, TAXII)],
+    "GET /taxii2/hub/collections/{collection:str}/objects/{object_id:str}": [
+        Call(f"{HOME}/objects/{{object}}/", headers=TAXII), Call(f"{HOME}/objects/none/", headers=TAXII),
+    ],
+    "DELETE /taxii2/hub/collections/{collection:str}/objects/{object_id:str}": [
+        Call(f"{HOME}/objects/{{object}}/", "DELETE", headers=TAXII)
+    ],
+    "GET /taxii2/hub/collections/{collection:str}/objects/{object_id:str}/versions": [
+        Call(f"{HOME}/objects/{{object}}/versions/", headers=TAXII)
+    ],
+}  # fmt: skip
+#: Held open, so they have tests of their own beside the sweep.
+STREAMS = {"GET /api/stream", "GET /gateway/stream"}
+#: No route at all, wrong methods, and deep links.
+STRAY = [
+    Call("/api/none"), Call("/explore", headers={"Accept": "text/html"}), Call("/x.y"), Call("/api/view", "PUT"),
+    Call("/taxii2/none/"), Call("/gateway/none"), Call("/api/query", "POST", {"kind": "rows", "limit": "x"}),
+]  # fmt: skip
+#: Headers that may differ between two equal hubs: none but the time of day.
+VOLATILE_HEADERS = {"date", "cw-hub-time"}
+#: In the audit log every entry has a random id, so its hashes, heads and signatures differ.
+VOLATILE = [
+    (re.compile(rb'(\\?"uid\\?":\\?")[0-9a-f]{32}'), rb"\1"),
+    (re.compile(rb'("(?:root|signature|leaf)":")[0-9a-f]+'), rb"\1"),
+]
+
+
+def routes(app: Litestar) -> set[str]:
+    """Every route of an app, as `METHOD /path`."""
+    return {
+        f"{method} {route.path.rstrip('/') or '/'}"
+        for route in app.routes
+        for method in getattr(route, "methods", ())
+        if method != "OPTIONS"
+    }
+
+
+class Asker:
+    """A reader that sends requests to one hub, by session or by token."""
+
+    def __init__(self, app: Litestar, town: Town, org: str | None, *, token: bool = False) -> None:
+        self.client = TestClient(app, raise_server_exceptions=False)
+        self.found: dict[str, str] = {"release": "none", "collection": "none", "object": "none"}
+        self.headers: dict[str, str] = dict(OURS)
+        if org is not None and token:
+            self.headers["Authorization"] = f"Bearer {town.tokens[org]}"
+        elif org is not None:
+            self.client.cookies.set("cw_session", town.sessions[org])
+
+    def sweep(self, *, most: int = 1_000) -> list[Given]:
+        """Send everything, at most so many requests per route; names found in answers are used in later requests."""
+        calls = [call for calls in CALLS.values() for call in calls[:most]]
+        with self.client:
+            return [self.send(call) for call in [*calls, *STRAY]]
+
+    def send(self, call: Call) -> Given:
+        """Send one request."""
+        path = call.path.format(**self.found) if "{" in call.path else call.path
+        content = None if call.body is None else json.dumps(call.body).encode()
+        headers = {**self.headers, **call.headers}
+        with self.client.stream(call.method, path, content=content, headers=headers) as answer:
+            raw = b"".join(answer.iter_raw())
+        body = gzip.decompress(raw) if answer.headers.get("content-encoding") == "gzip" else raw
+        self._learn(path, body)
+        kept = {name: value for name, value in answer.headers.items() if name not in VOLATILE_HEADERS}
+        kept.pop("content-length", None) if VOLATILE_BODY.search(path) else None
+        return Given(call, answer.status_code, kept, still_body(body))
+
+    def _learn(self, path: str, body: bytes) -> None:
+        if path == "/api/releases" and b'"releases"' in body:
+            self.found["release"] = next((r["id"] for r in msgspec.json.decode(body)["releases"]), "none")
+        if path == "/taxii2/hub/collections/" and b'"collections"' in body:
+            self.found["collection"] = msgspec.json.decode(body)["collections"][0]["id"]
+        if path.endswith("/objects/") and b'"objects"' in body:
+            found = [o["id"] for o in msgspec.json.decode(body)["objects"] if o["type"] == "indicator"]
+            self.found["object"] = next(iter(found), "none")
+
+
+VOLATILE_BODY = re.compile("^/api/audit/")
+
+
+def still_body(body: bytes) -> bytes:
+    """A body without what may differ."""
+    for pattern, kept in VOLATILE:
+        body = pattern.sub(kept, body)
+    return body
+
+
+__all__ = ["CALLS", "NOW", "STREAMS", "Asker", "Given", "routes"]
