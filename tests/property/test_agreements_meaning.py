@@ -318,3 +318,21 @@ def test_every_family_is_closed_under_meet_and_join():
                 assert gen_join(a, b) in found
     assert [len(gen.points(f)) for f in ("address", "mailbox", "identity")] == [21, 9, 5]
     assert TOP("address").linkage == len(LINKAGES) - 1
+
+
+def test_generated_agreements_meet_readers_often_enough_for_these_tests_to_mean_something():
+    seen = {"shown": 0, "cut": 0, "counted": 0}
+
+    @settings(max_examples=150, derandomize=True, database=None)
+    @given(DOCS, ASKED)
+    def look(docs, asked):
+        label, age, reader = asked
+        found = [effective(docs, label, age, f, reader) for f in gen.FEW_FIELDS]
+        seen["shown"] += any(f.level != WITHHELD for f in found)
+        seen["cut"] += any(f.cut for f in found)
+        seen["counted"] += bool(counts(docs, label, age, reader))
+
+    look()
+    assert seen["shown"] > 30
+    assert seen["cut"] > 10
+    assert seen["counted"] > 10

@@ -78,19 +78,46 @@ def maybe(strategy):
     return st.none() | strategy
 
 
-@cache
-def tos(least=0):
-    """Who is addressed; `least=1` gives at least one organisation, community or role."""
-    made = st.builds(To, organisations=some(ORGS), communities=some(COMMUNITIES), roles=some(ROLES, most=2))
-    return made.filter(lambda to: not to.empty) if least else made
+def mostly(usual, others, weight=3):
+    """The usual value, now and then one of the others: so that clauses meet readers often."""
+    return pick([usual] * weight * len(tuple(others)) + list(others) * 1)
+
+
+ANYBODY = To(organisations=ORGS, communities=COMMUNITIES, roles=ROLES)
+TOS = (
+    *[To(organisations=ORGS)] * 12, *[ANYBODY] * 8, *[To(communities=COMMUNITIES)] * 3, To(roles=ROLES),
+    To(roles=("sme",)),
+    *[To(organisations=(org,)) for org in ORGS], *[To(communities=(name,)) for name in COMMUNITIES],
+    To(organisations=ORGS[:1], roles=("cert",)), To(),
+)  # fmt: skip
+
+
+def tos():
+    """Who is addressed: mostly many."""
+    return pick(TOS)
+
+
+def outsides():
+    """Who is exempt from a limit: mostly nobody."""
+    return mostly(To(), [*TOS[-6:], To(organisations=ORGS)], 2)
+
+
+def purposes(least=1):
+    """Purposes of a clause: mostly many."""
+    alone = [(p,) for p in PURPOSES]
+    return pick(
+        [*[PURPOSES] * 5, PURPOSES[:3], PURPOSES[1:], *alone]
+        if least
+        else [(), (), (), (), (), *alone, PURPOSES[:2]]
+    )
 
 
 @cache
 @st.composite
 def ages(draw):
     """(after, until) in hours."""
-    after = draw(pick(HOURS))
-    until = draw(maybe(pick(h for h in (1, 24, 48, 100) if h > after)))
+    after = draw(mostly(0, HOURS[1:]))
+    until = draw(mostly(None, [h for h in (1, 24, 48, 100) if h > after], 2))
     return {"after": after, "until": until}
 
 
@@ -98,10 +125,11 @@ def ages(draw):
 @st.composite
 def share_rows(draw, *, red=False, classes=CLASSES):
     """Rows of a share or count; red only where the clause may carry it."""
-    tlps = [w for w in TLP_WORDS if red or w != "red"]
+    tlps = [*["red"] * (6 if red else 0), "amber+strict", "amber+strict", "amber", "green"]
     return ShareRows(
-        events=draw(some(classes, least=1)), tlp=draw(pick(tlps)),
-        severity=draw(maybe(pick(SEVERITIES))), sites=draw(some(SITES)), **draw(ages()),
+        events=draw(mostly(tuple(classes), [tuple(classes[:1]), tuple(classes[1:])])), tlp=draw(pick(tlps)),
+        severity=draw(mostly(None, SEVERITIES)), sites=draw(mostly((), [SITES, SITES[:1], SITES[1:]])),
+        **draw(ages()),
     )  # fmt: skip
 
 
@@ -109,9 +137,12 @@ def share_rows(draw, *, red=False, classes=CLASSES):
 @st.composite
 def limit_rows(draw, *, classes=CLASSES):
     """Rows of a limit, often everything."""
+    if draw(mostly(True, [False], 1)):
+        return LimitRows()
     return LimitRows(
-        events=draw(some(classes)), from_tlp=draw(maybe(pick(list(TLP_WORDS)))),
-        from_severity=draw(maybe(pick(SEVERITIES))), sites=draw(some(SITES)), **draw(ages()),
+        events=draw(mostly((), [tuple(classes), tuple(classes[:1])])),
+        from_tlp=draw(mostly(None, list(TLP_WORDS)[:4], 1)),
+        from_severity=draw(mostly(None, SEVERITIES, 2)), sites=draw(mostly((), [SITES, SITES[:1]])), **draw(ages()),
     )  # fmt: skip
 
 
@@ -154,13 +185,13 @@ def shares(draw, ident="share-1", pool=FEW_FIELDS, classes=CLASSES):
     """A valid share clause."""
     to = draw(tos())
     red = bool(to.organisations) and not to.communities and not to.roles
-    shown = draw(fields(pool))
+    shown = draw(fields(pool, 3))
     tokens = _tokens(shown)
     lookup = draw(maybe(_lookups(tuple(tokens)))) if tokens else None
     return Share(
         id=ident,
         to=to,
-        purposes=draw(some(PURPOSES, least=1)),
+        purposes=draw(purposes()),
         rows=draw(share_rows(red=red, classes=classes)),
         fields=shown,
         lookup=lookup,
@@ -174,7 +205,7 @@ def count_clauses(draw, ident="count-1", pool=FEW_FIELDS, classes=CLASSES):
     to, noise = draw(tos()), draw(maybe(noises()))
     red = bool(to.organisations) and not to.communities and not to.roles
     return Count(
-        id=ident, to=to, purposes=draw(some(PURPOSES, least=1)), rows=draw(share_rows(red=red, classes=classes)),
+        id=ident, to=to, purposes=draw(purposes()), rows=draw(share_rows(red=red, classes=classes)),
         by=draw(dimensions(pool)), measures=draw(some(MEASURES[:2] if noise else MEASURES, least=1)),
         contributors=draw(pick([2, 5, 20])), noise=noise,
     )  # fmt: skip
@@ -184,21 +215,21 @@ def count_clauses(draw, ident="count-1", pool=FEW_FIELDS, classes=CLASSES):
 @st.composite
 def limits(draw, ident="limit-1", pool=FEW_FIELDS, classes=CLASSES):
     """A valid limit clause: it caps something."""
-    capped = draw(fields(pool, least=0))
-    on = draw(pick(["rows", "counts", "both"]))
+    capped = draw(fields(pool, 3) if draw(mostly(True, [False])) else st.just(Fields()))
+    on = draw(pick(["rows", "counts", "both", "both", "both"]))
     groups = draw(maybe(pick([2, 10]))) if on != "rows" else None
     noise = draw(maybe(noises())) if on != "rows" else None
     if not (named(capped) or groups or noise):
         capped = Fields(message="withheld")
     return Limit(
-        id=ident, fields=capped, rows=draw(limit_rows(classes=classes)), outside=draw(tos()), on=on,
-        purposes=draw(some(PURPOSES, most=2)), contributors=groups, noise=noise,
+        id=ident, fields=capped, rows=draw(limit_rows(classes=classes)), outside=draw(outsides()), on=on,
+        purposes=draw(purposes(0)), contributors=groups, noise=noise,
     )  # fmt: skip
 
 
 @cache
 def _kinds(most):
-    return st.lists(pick([shares, limits, count_clauses]), min_size=1, max_size=most)
+    return st.lists(pick([shares, shares, limits, limits, count_clauses]), min_size=min(2, most), max_size=most)
 
 
 @cache
@@ -308,7 +339,7 @@ def community_charters(draw, community=COMMUNITIES[0], pool=FEW_FIELDS, classes=
 documents = st.one_of(agreements(), charters(), community_charters())
 
 
-ACCEPTED = st.just(frozenset(ORGS)) | some(ORGS).map(frozenset)
+ACCEPTED = mostly(frozenset(ORGS), [frozenset(), frozenset(ORGS[:1])])
 
 
 @cache
@@ -316,7 +347,7 @@ ACCEPTED = st.just(frozenset(ORGS)) | some(ORGS).map(frozenset)
 def live_agreements(draw, ident="dsa-one", owner=OWNER, most=4, pool=FEW_FIELDS, classes=CLASSES, active=False):
     """An agreement with its state, mostly active and mostly accepted by all."""
     document = draw(plain_agreements(ident, most, owner, pool, classes))
-    states = ["active"] if active else ["active", "active", "active", "active", "suspended", "revoked", "expired"]
+    states = ["active"] if active else [*["active"] * 20, "suspended", "revoked", "expired"]
     accepted = draw(ACCEPTED)
     digest = hashlib.sha256(canonical(document)).hexdigest()
     return LiveAgreement(document, digest, accepted, draw(pick(states)))
@@ -326,7 +357,7 @@ def live_agreements(draw, ident="dsa-one", owner=OWNER, most=4, pool=FEW_FIELDS,
 @st.composite
 def owner_documents(draw, owner=OWNER, most=3, pool=FEW_FIELDS, classes=CLASSES):
     """All documents that decide about one owner. Ids carry the owner so that several owners can stand side by side."""
-    number = draw(pick([*range(1, most + 1), 0]))
+    number = draw(pick([*range(1, most + 1), most, most, 0]))
     live = tuple(draw(live_agreements(f"{owner}-dsa-{i}", owner, pool=pool, classes=classes)) for i in range(number))
     charter = draw(maybe(charters(owner, f"{owner}-charter", pool, classes)))
     communities = {c: draw(community_charters(c, pool, classes)) for c in draw(some(COMMUNITIES))}
@@ -334,15 +365,15 @@ def owner_documents(draw, owner=OWNER, most=3, pool=FEW_FIELDS, classes=CLASSES)
 
 
 READERS = st.builds(
-    lambda org, roles, communities, purpose: Reader(org, tuple(sorted(roles)), tuple(sorted(communities)), purpose),
-    pick(ORGS), some(ROLES, most=2), some(COMMUNITIES), pick(PURPOSES),
+    Reader, pick(ORGS), pick([("sme",), ("cert", "sme"), ("researcher",), ("isp", "mssp"), ()]),
+    pick([COMMUNITIES, COMMUNITIES, COMMUNITIES[:1], COMMUNITIES[1:], ()]), pick(PURPOSES),
 )  # fmt: skip
 LABELS = st.builds(
-    Label,
-    pick([CLASS_WORDS[w] for w in CLASSES] + [EventClass.MATCH]),
-    pick(list(Tlp)), pick(list(Severity)), pick([*SITES, "depot", ""]),
+    Label, mostly(CLASS_WORDS["malware"], [CLASS_WORDS["intrusion"], CLASS_WORDS["dns"], EventClass.MATCH], 1),
+    pick([*Tlp, Tlp.CLEAR, Tlp.GREEN, Tlp.AMBER]), pick([*Severity, Severity.HIGH]),
+    pick([*SITES, *SITES, "depot", ""]),
 )  # fmt: skip
-AGES = pick([0, 0.5, 1, 23.99, 24, 30, 48, 99, 100, 5000])
+AGES = mostly(30, [0, 0.5, 1, 23.99, 24, 48, 99, 100, 5000], 1)
 
 
 def dominating(docs: OwnerDocuments, **changes: object) -> OwnerDocuments:
