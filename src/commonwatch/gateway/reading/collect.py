@@ -111,7 +111,7 @@ class Collector:
                 self.flush(policy)
         if self._since is not None and self._clock.tick() - self._since >= BATCH_SECONDS:
             self.flush(policy)
-        return busy or (once and bool(self._tail.opened))
+        return busy or (once and bool(self._tail.opened or self._tail.behind))
 
     def abandon(self) -> None:
         """Forget what was read and not committed; it will be read again."""
@@ -172,6 +172,9 @@ class Collector:
         """A whole archive is done; one that ends too early may still be being written."""
         if opened.damage is None or quiet >= PARK_SECONDS:
             self._finish(opened)
+        elif opened.size != opened.size_read:
+            mark = self._marks[opened.mark.id] = opened.marked()
+            self._tail.release(opened, mark)
 
     def _finish(self, opened: Opened, *, renewed: bool = False) -> None:
         """The file has ended: take its last record and close it. `renewed`: its inode goes on with new content."""

@@ -64,6 +64,8 @@ class Opened:
         self.inode = mark.inode
         self.damage: str | None = None
         self.ended_at: float | None = None
+        #: its size when its end was reached
+        self.size_read: int | None = None
         self.quiet_since: float | None = None
         self._file = file
         self._source = source
@@ -90,6 +92,7 @@ class Opened:
         """Outcomes of the next portion; None at the end of what is there."""
         piece = next(self._pieces, None)
         if piece is None:
+            self.size_read = self._file.tell()
             if not self.archive:
                 self._pieces = self._lines()
             return None
@@ -129,7 +132,7 @@ class Opened:
             head_size=head_size,
             head=self._head.digest(head_size),
             position=resume.position,
-            size=self.size,
+            size=self.size if self.size_read is None else self.size_read,
             format=resume.format or "",
             state=msgspec.json.encode(resume),
             done=done,

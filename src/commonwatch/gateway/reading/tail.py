@@ -42,6 +42,8 @@ class Tail:
         self, inputs: Sequence[Path], marks: Sequence[Mark], source: Callable[[Mark], Source], next_mark: int
     ) -> None:
         self.opened: list[Opened] = []
+        #: whether files wait because enough are open
+        self.behind = False
         self._inputs = [path.absolute() for path in inputs]
         self._source = source
         self._marks = {mark.id: mark for mark in marks}
@@ -58,12 +60,15 @@ class Tail:
                 opened.path, opened.ended_at = here.path, None
             elif opened.ended_at is None:
                 opened.ended_at = now + GRACE
+        self.behind = False
         busy = {o.inode for o in self.opened}
         for f in sorted(found.values(), key=lambda f: (f.changed, str(f.path))):
+            if f.inode in busy or self._settled.get(f.inode) == (f.size, f.changed):
+                continue
             if len(self.opened) >= MOST_OPEN:
+                self.behind = True
                 break
-            if f.inode not in busy and self._settled.get(f.inode) != (f.size, f.changed):
-                self._open(f, found)
+            self._open(f, found)
 
     def settle(self, opened: Opened, mark: Mark) -> None:
         """Close a file that is done; it is opened again when it changes."""
