@@ -95,6 +95,7 @@ class Resolver:
         self._documents: dict[str, Held | None] = {}
         self._statements: dict[str, Said | None] = {}
         self._made: dict[str, tuple[object, OwnerPolicy]] = {}
+        self._first: dict[str, str] = {}  # the same object while it is equal: stamps then compare at once
 
     def resolve(self, session: Session, now: int) -> Resolved:
         """The policy of every organisation at `now`."""
@@ -106,7 +107,7 @@ class Resolver:
         )
         charters = newest_communities(documents)
         members = members_of(orgs.values())
-        first = first_keys(session)
+        first = self._first = self._first if (found := first_keys(session)) == self._first else found
         owners = {
             org: self._owner(
                 org, () if org in closed else documents.get(org, ()), statements, charters, members, first, now
