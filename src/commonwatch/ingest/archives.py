@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 MAGIC: Final = b"\x1f\x8b"
-CHUNK: Final = 1 << 20
+CHUNK: Final = 1 << 17
 Damage = Literal["archive_truncated", "archive_corrupt"]
 
 
