@@ -275,13 +275,23 @@ class Handler(BaseHTTPRequestHandler):
         self._send(204, b"", "application/json")
 
 
+class Server(ThreadingHTTPServer):
+    """Says nothing about browsers that hang up."""
+
+    daemon_threads = True
+
+    def handle_error(self, *_: object) -> None:
+        """Silence for broken connections, the usual words for everything else."""
+        if not isinstance(sys.exception(), ConnectionError):
+            raise
+
+
 class StandIn:
     """A running stand-in on an ephemeral port (or the given one): `with StandIn() as hub: hub.url`."""
 
     def __init__(self, port: int = 0) -> None:
         self.world = World()
-        self._server = ThreadingHTTPServer(("127.0.0.1", port), partial(Handler, self.world))
-        self._server.daemon_threads = True
+        self._server = Server(("127.0.0.1", port), partial(Handler, self.world))
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
 
     def __enter__(self) -> StandIn:

@@ -359,8 +359,8 @@ def agreements(world: World, role: str) -> list[dict[str, Any]]:
             "state": world.states[org],
             "owner": org,
             "parties": [
-                {"org": org, "name": name, "role": "owner"},
-                {"org": "northwatch", "name": "Northwatch Managed Security", "role": "recipient"},
+                {"id": org, "name": name, "role": "owner"},
+                {"id": "northwatch", "name": "Northwatch Managed Security", "role": "recipient"},
             ],
             "starts": "2026-10-01T00:00:00Z",
             "ends": "2027-09-30T00:00:00Z",

@@ -119,7 +119,7 @@ export interface AgreementInfo {
   title: string;
   state: string;
   owner: string;
-  parties: { org?: string; name?: string; role?: string }[];
+  parties: { id?: string; org?: string; name?: string; role?: string }[];
   starts: string;
   ends: string;
   may_revoke: boolean;

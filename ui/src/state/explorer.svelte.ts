@@ -30,6 +30,7 @@ import { prefs } from './prefs.svelte.ts';
 import { router } from './router.svelte.ts';
 
 const PAUSE = 250;
+const CALM = 2_000;
 export const PAGE_ROWS = 50;
 
 /** What a row is asked for: what the table shows first, then what its drawer shows. */
@@ -110,6 +111,8 @@ class Explorer {
   private frame = 0;
   private loads: AbortController | null = null;
   private expiry: ReturnType<typeof setTimeout> | undefined;
+  private later: ReturnType<typeof setTimeout> | undefined;
+  private behind = false;
   /** Answers that stand in for the cube, by dim number; 0 is the histogram. */
   private answered: Float64Array[] | null = null;
 
@@ -185,6 +188,8 @@ class Explorer {
     this.loads?.abort();
     clearTimeout(this.pause);
     clearTimeout(this.expiry);
+    clearTimeout(this.later);
+    this.later = undefined;
     this.release = null;
     this.cube = null;
     this.info = null;
@@ -197,8 +202,11 @@ class Explorer {
   }
 
   /** Fetches the release of the Filter's basis; the old picture stays (dimmed) until the new one is there. */
-  async load(): Promise<void> {
+  async load(tries = 3): Promise<void> {
     this.loads?.abort();
+    clearTimeout(this.later);
+    this.later = undefined;
+    this.behind = false;
     const control = new AbortController();
     this.loads = control;
     this.loading = true;
@@ -211,24 +219,41 @@ class Explorer {
         this.release = null;
         this.cube = null;
         this.picture = null;
-      } else if (info.id !== this.release?.id) {
+      } else if (info.id === this.release?.id) {
+        this.waitForExpiry();
+        return;
+      } else {
         const release = readRelease(await app.api.release(info.id, control.signal));
         this.release = release;
         this.cube = cubeOf(release, this.filter.measure);
         this.answered = null;
       }
       this.apply();
-      this.askSoon(0);
+      // Whoever is reading an older page is left there.
+      this.askSoon(0, this.pages.length > 0);
       this.waitForExpiry();
     } catch (error) {
       const problem = problemOf(error);
-      if (problem) this.problem = problem;
+      // A release can be replaced between naming and fetching it: then the new one is asked for.
+      if (problem && [404, 410].includes(problem.status) && tries > 1)
+        this.later = setTimeout(() => void this.load(tries - 1), 300);
+      else if (problem) this.problem = problem;
     } finally {
       if (this.loads === control) {
         this.loads = null;
         this.loading = false;
+        if (this.behind) this.catchUp();
       }
     }
+  }
+
+  /**
+   * New data has arrived: read again, but never faster than every two seconds, and never by breaking off a reading that
+   * is under way (or a busy hub would keep the page from ever finishing one).
+   */
+  catchUp(): void {
+    if (this.loads) this.behind = true;
+    else this.later ??= setTimeout(() => void this.load(), CALM);
   }
 
   /** A decision behind the release changes by the clock at `good_until`: read again then. */
@@ -388,15 +413,21 @@ class Explorer {
     return { window: other, total: sumOf(hist, other), scale: length(window) / length(other) };
   }
 
-  /** How many organisations have something in the window; null where this reader has no such dim. */
-  present(): number | null {
+  /**
+   * How many organisations are seen in the selection, and whether there are more behind "withheld"; null where this
+   * reader is shown none.
+   */
+  present(): { named: number; more: boolean } | null {
     const at = this.orgs;
     const sums = this.picture?.sums[at];
     const dim = this.release?.dims[at];
     if (at < 0 || !sums || !dim) return null;
     const { values, excluded } = valuesOf(this.filter.dims[dim.key]);
-    return dim.values.filter((v, c) => (sums[c] as number) > 0 && (!values.length || values.includes(v) !== excluded))
-      .length;
+    const counted = dim.values.filter(
+      (v, c) => (sums[c] as number) > 0 && (!values.length || values.includes(v) !== excluded),
+    );
+    const named = counted.filter((v) => dim.withheld === null || v !== dim.values[dim.withheld]).length;
+    return dim.n === 1 && dim.withheld !== null ? null : { named, more: named < counted.length };
   }
 
   announce(): void {
@@ -412,17 +443,21 @@ class Explorer {
   }
 
   /** Questions follow the last change by a moment, so that a drag asks once. */
-  private askSoon(pause = PAUSE): void {
+  private askSoon(pause = PAUSE, keepRows = false): void {
     clearTimeout(this.pause);
-    this.rowsStale = true;
+    this.rowsStale = !keepRows;
     this.topsStale = true;
-    this.pages = [];
-    this.pause = setTimeout(() => void this.ask(), pause);
+    if (!keepRows) this.pages = [];
+    this.pause = setTimeout(() => void this.ask(keepRows), pause);
   }
 
-  private async ask(): Promise<void> {
+  private async ask(keepRows: boolean): Promise<void> {
     const filter = this.filter;
-    await Promise.all([this.askRows(), this.askTops(filter), this.foreign.length ? this.askCharts(filter) : undefined]);
+    await Promise.all([
+      keepRows ? undefined : this.askRows(),
+      this.askTops(filter),
+      this.foreign.length ? this.askCharts(filter) : undefined,
+    ]);
   }
 
   private async askTops(filter: Filter): Promise<void> {

@@ -28,6 +28,12 @@ class Router {
     Object.assign(this, here());
   }
 
+  /** The secret of a setup link: `/#link=SECRET` on any page, or `/setup#SECRET`. Empty if there is none. */
+  get link(): string {
+    if (this.hash.startsWith('link=')) return this.hash.slice(5);
+    return this.path === 'setup' ? this.hash : '';
+  }
+
   /** The address of a page such as `agreements`, with an optional query. */
   href(path: string, search = ''): string {
     return `${base}${path}${search ? `?${search}` : ''}`;
