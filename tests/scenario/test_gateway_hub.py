@@ -364,3 +364,14 @@ def test_a_full_spool_stops_reading_until_there_is_room(site: Site, hub: TinyHub
         assert runtime.journal.depth()[1] == 10
         hub.answer = lambda _: 200
         until(lambda: len(set(hub.events())) == 20)
+
+
+def test_real_logs_balance_and_a_second_run_stores_nothing(tmp_path: Path, hub: TinyHub, samples: Path) -> None:
+    site = Site(tmp_path, hub)
+    site.log = samples / "suricata"
+    hub.publish(agreement(hub.owner, hub.reader))
+    first = site.once(60.0)
+    assert first["stored"] + sum(first["skipped"].values()) + sum(first["quarantined"].values()) == first["read"]
+    assert first["read"] >= 19_657
+    assert len(hub.events()) == len(set(hub.events())) == first["stored"]
+    assert site.once()["read"] == 0
