@@ -63,7 +63,7 @@ class Hub:
         self.audit = opened.enter_context(AuditLog(settings.audit, audit_key(settings), settings.name, clock=clock.now))
         self.core = Core(settings, self.store.append, self.audit, self.watermark, clock)
         opened.callback(self.core.close)
-        decisions = Decisions(self.audit.append_many)
+        decisions = Decisions(self.audit.append_many, self.core.policy.view)
         secret = _secret(self.core.keys.ensure("hub", "hub"))
         self.govern = Govern(self.store, self.core.policy, self.core.keys, decisions, secret=secret)
         self._open_findings(settings, decisions, opened)

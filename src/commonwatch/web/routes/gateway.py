@@ -47,7 +47,7 @@ async def stream(request: Req, last_snapshot: Number = 0, checkpoint: Number = 0
     here = room(request)
     who = await _gateway(request, b"")
     source = await begin(here.ports.gateways.stream(who, last_snapshot, checkpoint))
-    return Stream(_lines(source, here.closing), media_type=NDJSON, headers={"Cache-Control": "no-store"})
+    return Stream(lines(source, here.closing), media_type=NDJSON, headers={"Cache-Control": "no-store"})
 
 
 @post("/heartbeat", status_code=204, request_max_body_size=MOST_BEAT)
@@ -74,7 +74,8 @@ async def _gateway(request: Req, body: bytes) -> Principal:
     return await here.workers.brief(here.ports.gateways.authenticate, request.method, path, headers, body)
 
 
-async def _lines(source: AsyncIterator[bytes], closing: Closing) -> AsyncIterator[bytes]:
+async def lines(source: AsyncIterator[bytes], closing: Closing) -> AsyncIterator[bytes]:
+    """Lines as they come, until the hub closes."""
     async for line in held(source, closing, 60.0):
         if line is not None:
             yield line
