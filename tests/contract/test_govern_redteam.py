@@ -25,7 +25,10 @@ NAMES = ("user", "count")
 
 def policy() -> Policy:
     fields = {"user": "exact", "volume": "exact", "time": "exact"}
-    return Policy([documents("acme", share("some", to("cert"), fields, events=("intrusion",), until=48))], [org("acme"), org("cert", "cert")])
+    return Policy(
+        [documents("acme", share("some", to("cert"), fields, events=("intrusion",), until=48))],
+        [org("acme"), org("cert", "cert")],
+    )
 
 
 def rows(secret: str) -> list[dict]:
@@ -85,7 +88,7 @@ def test_an_attack_says_nothing_about_hidden_rows(twins, attack):
 
 @pytest.mark.parametrize("attack", [a for a in ATTACKS if a["plain"] == "leaks"], ids=lambda a: a["name"])
 def test_the_attack_works_on_a_plain_view(twins, attack):
-    store, tree = twins[0]
+    _, tree = twins[0]
     if '"start"' not in render(tree.copy()):
         pytest.skip("where the bound is a constant of the scan, the engine hides the rows first")
     plain = [outcome(store, tree, attack["sql"], secure=False) for store, tree in twins]
@@ -124,7 +127,15 @@ def test_every_generated_tree_is_typed_and_qualified(tmp_path, monkeypatch):
     seen: list[exp.Expr] = []
     monkeypatch.setattr("commonwatch.store.session.render", lambda tree: seen.append(tree.copy()) or render(tree))
     here = govern(tmp_path, policy(), batch("acme", rows("1")))
-    for question in (Rows(), Top(by="src_ip"), Top(by="user"), Top(by="technique"), Distinct(by="hash"), Histogram(), Cube(by=("org", "class"))):
+    for question in (
+        Rows(),
+        Top(by="src_ip"),
+        Top(by="user"),
+        Top(by="technique"),
+        Distinct(by="hash"),
+        Histogram(),
+        Cube(by=("org", "class")),
+    ):
         here.ask(reader("cert"), question)
     here.release(reader("cert"))
     here.observables(reader("cert"), 0)
@@ -157,9 +168,13 @@ def test_the_engine_cannot_reach_outside_its_folder(tmp_path):
     outside.write_text("a\n1\n")
     store = Store.open(tmp_path / "store")
     with store.session() as session:
-        for sql in (f"SELECT * FROM '{outside}'", f"ATTACH '{tmp_path}/x.duckdb'", "SET enable_external_access=true", "INSTALL httpfs", "COPY (SELECT 1) TO '/tmp/cw-out.csv'"):
+        for sql in (
+            f"SELECT * FROM '{outside}'",
+            f"ATTACH '{tmp_path}/x.duckdb'",
+            "SET enable_external_access=true",
+            "INSTALL httpfs",
+            "COPY (SELECT 1) TO '/tmp/cw-out.csv'",
+        ):
             with pytest.raises(duckdb.Error):
                 session._cursor.execute(sql)
     store.close()
-
-

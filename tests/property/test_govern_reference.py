@@ -1,9 +1,11 @@
-"""What SQL answers is what the reference says: effective(), the rungs and the tokens, on random agreements and events."""
+"""What SQL answers is what the reference says: effective(), rungs and tokens, on random agreements and events."""
 
+# ruff: noqa: E501 - tables of values read better in wide rows
 from __future__ import annotations
 
 import random
 from collections import Counter
+from functools import partial
 
 import pytest
 from hypothesis import given, settings
@@ -27,6 +29,8 @@ from commonwatch.store import Store
 from doubles.govern import DAY, EXACT, HOUR, NOW, Keys, Log, Policy, batch, events, org
 from strategies.agreements import READERS, owner_documents
 
+#: Each example asks for every row several times.
+FEW = settings().max_examples // 6
 OWNERS = ("alpha-dental", "echo-farm")
 CANONICAL = tuple(
     c.name for c in COLUMNS.values()
@@ -58,10 +62,9 @@ EDGE = {
     "src_port": "range",
     "volume": "magnitude",
 }
-LITTLE = {
-    f: "exact"
-    for f in ("time", "owner", "owner_sector", "owner_region", "owner_size", "severity", "signature", "dst_ip")
-}
+LITTLE = dict.fromkeys(
+    ("time", "owner", "owner_sector", "owner_region", "owner_size", "severity", "signature", "dst_ip"), "exact"
+)
 PROFILES = (EXACT, EDGE, LITTLE)
 EDGE_KEY = bytes(range(32))
 
@@ -117,8 +120,7 @@ def levels_at(docs, label, age, reader, held):
 
 
 def held_of(profile):
-    made = {f: parse_point(family_of(f).name, profile[f]) if f in profile else WITHHELD for f in FIELDS}
-    return made
+    return {f: parse_point(family_of(f).name, profile[f]) if f in profile else WITHHELD for f in FIELDS}
 
 
 def key_for(owner, linkage, reader, docs, field, label, age, namespace, length):
@@ -214,7 +216,7 @@ def settled(docs, label, reader, held, time):
 
 
 @given(owner_documents(OWNERS[0], pool=POOL), owner_documents(OWNERS[1], pool=POOL), READERS)
-@settings(max_examples=40)
+@settings(max_examples=FEW)
 def test_what_a_reader_is_shown_is_what_the_reference_says(world, first, second, reader):
     govern, policy, rows = world
     policy.orgs[reader.org] = org(reader.org, *reader.roles, communities=reader.communities)
@@ -245,9 +247,8 @@ def test_what_a_reader_is_shown_is_what_the_reference_says(world, first, second,
             if column == "community_id":
                 continue
 
-            def key(namespace, length, field=field):
-                return key_for(owner, sure[field].linkage, reader, docs, field, label, age, namespace, length)
-
+            asked = (owner, sure[field].linkage, reader, docs, field, label, age)
+            key = partial(key_for, *asked)
             check(row.cells[ASKED.index(column)], expected(column, event, owner, sure[field], key), column)
         check_org(row, sure, owner, reader, docs, label, age)
     assert not shown, "a row that the reference does not know"
@@ -304,7 +305,7 @@ DIMS = {
 @given(
     owner_documents(OWNERS[0]), owner_documents(OWNERS[1], pool=POOL), READERS, st.sampled_from(sorted(DIMS)), st.data()
 )
-@settings(max_examples=30)
+@settings(max_examples=FEW)
 def test_counts_are_counts_of_shown_rows(world, first, second, reader, key, data):
     govern, policy, _ = world
     policy.orgs[reader.org] = org(reader.org, *reader.roles, communities=reader.communities)
@@ -347,7 +348,7 @@ def one_time(policy, key):
     st.integers(0, 2_000),
     st.integers(1, 400),
 )
-@settings(max_examples=25)
+@settings(max_examples=FEW)
 def test_a_histogram_counts_shown_times(world, first, second, reader, back, length):
     govern, policy, _ = world
     policy.orgs[reader.org] = org(reader.org, *reader.roles, communities=reader.communities)

@@ -83,7 +83,7 @@ def build(asking: Asking, made: Made, fields: Callable[[], Sequence[FieldShown]]
     content = hashlib.sha256(json.dumps([meta["dims"], meta["derived"], meta["withheld"]]).encode())
     for column in columns.values():
         content.update(column.tobytes())
-    identity = repr((CONTRACT, made.epoch, made.watermark, made.good_until, name, content.hexdigest()))
+    identity = repr((CONTRACT, made.reader, made.epoch, made.watermark, made.good_until, name, content.hexdigest()))
     meta["release"] = hashlib.sha256(identity.encode()).hexdigest()[:32]
     body = _stream(columns, meta)
     return Release(meta["release"], body, made.good_until, meta, _info(meta, name, len(timed), len(body)))
