@@ -138,6 +138,7 @@ export interface Indicator {
   first_seen: string | null;
   last_seen: string | null;
   sightings: number | null;
+  malware?: string | null;
 }
 
 export interface Alert {

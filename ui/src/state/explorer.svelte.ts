@@ -261,7 +261,9 @@ class Explorer {
     clearTimeout(this.expiry);
     const until = parseInstant(this.release?.provenance.good_until ?? '');
     if (until === null) return;
-    const left = Math.max(1_000, until - Date.now());
+    const due = until - Date.now();
+    // Already past: the two clocks differ, so ask at ease.
+    const left = due > 0 ? Math.max(1_000, due) : 15_000;
     if (left < 2 ** 31) this.expiry = setTimeout(() => void this.load(), left);
   }
 
