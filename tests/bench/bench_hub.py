@@ -88,13 +88,13 @@ class Site:
 
 
 def rows(count: int, malware: str | None = None, remote: str = "198.18.0.1") -> dict[str, list[Any]]:
-    """Columns of `count` intrusion events a few seconds apart."""
+    """Columns of `count` flows, or of malware verdicts if a family is named, a second apart."""
     now = time.time_ns() // 1000
     inside, outside = parse("192.168.1.20"), parse(remote)
     made: dict[str, list[Any]] = {
         "event_uid": [os.urandom(16) for _ in range(count)], "time": [now - i * 1_000_000 for i in range(count)],
-        "event_class": [2] * count, "tlp": [2] * count, "severity_id": [3 + i % 2 for i in range(count)],
-        "profile": [0] * count, "class_uid": [2004] * count, "is_alert": [True] * count, "action_id": [1] * count,
+        "event_class": [1 if malware else 10] * count, "tlp": [2] * count, "severity_id": [3 + i % 2 for i in range(count)],
+        "profile": [0] * count, "class_uid": [2004 if malware else 4001] * count, "is_alert": [bool(malware)] * count, "action_id": [1] * count,
         "src_ip_hi": [inside.hi] * count, "src_ip_lo": [inside.lo] * count, "src_scope": [1] * count,
         "dst_ip_hi": [outside.hi] * count, "dst_ip_lo": [outside.lo + i % 60_000 for i in range(count)],
         "dst_scope": [2] * count, "src_port": [1024 + i % 60_000 for i in range(count)], "dst_port": [443] * count,

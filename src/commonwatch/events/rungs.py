@@ -113,6 +113,7 @@ def registered_domain(name: str) -> str | None:
     return ".".join(labels[-2:]) if len(labels) >= 2 and all(labels[-2:]) else None
 
 
+@lru_cache(maxsize=65_536)
 def port_range(port: int) -> str | None:
     """`0-1023`, `1024-49151` or `49152-65535`."""
     return next((f"{low}-{high}" for low, high in PORT_RANGES if low <= port <= high), None)

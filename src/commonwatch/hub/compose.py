@@ -31,6 +31,7 @@ from commonwatch.hub.core import Core, audit_key
 from commonwatch.hub.jobs.decisions import Decisions
 from commonwatch.hub.jobs.tell import Telling
 from commonwatch.hub.jobs.upkeep import Job, Upkeep
+from commonwatch.hub.jobs.warn import Warn
 from commonwatch.hub.meta.clock import MICROS, Clock
 from commonwatch.hub.meta.models import Gateway, Organisation
 from commonwatch.hub.publications import PublicationTable
@@ -76,7 +77,8 @@ class Hub:
         now = self.core.clock.now
         self.publications = Publications(table, self.govern, settings.name, clock=now)
         self.watch = Watch(GovernedSightings(self.govern, self.core.policy.view), kept, now)
-        self.telling = Telling(self.publications, self.watch, self.core.push, self.audience, decisions)
+        self.telling = Telling(self.publications, self.core.push, self.audience, decisions)
+        self.warning = Warn(self.watch, self.core.push, self.audience, decisions)
         self.upkeep = Upkeep(
             [
                 Job("the checkpoint", CHECKPOINT, self.audit.checkpoint),
@@ -90,17 +92,24 @@ class Hub:
         told = self.core.intake.stored
 
         def stored(org: str, rows: int) -> None:
-            self.telling.wake()
+            self._wake()
             told(org, rows)
 
         self.core.intake.stored = stored
-        self.core.policy.listen(lambda _: self.telling.wake())
+        self.core.policy.listen(lambda _: self._wake())
         self.telling.start()
+        self.warning.start()
         self.upkeep.start()
+
+    def _wake(self) -> None:
+        """There may be something to tell and to warn of."""
+        self.telling.wake()
+        self.warning.wake()
 
     def close(self) -> None:
         """Stop the threads, then close in the reverse order of opening."""
         self.telling.stop()
+        self.warning.stop()
         self.upkeep.stop()
         self._opened.close()
 

@@ -1,7 +1,7 @@
 """Telling: new indicators go to every entitled gateway within a third of a second of the batch that brought them.
 
 Rules held here: one listener per organisation that has a gateway, reading for `detect`; what it is told comes from its
-own publications and alerts and nothing else; after a change of policy everybody is looked at again, so that what was
+own publications and nothing else; after a change of policy everybody is looked at again, so that what was
 withdrawn is withdrawn; what is handed over is in the audit log, by number; a failure is tried again and never stops
 the loop.
 """
@@ -10,21 +10,18 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
 from collections.abc import Callable, Iterable, Mapping
 
 from commonwatch.agreements.reader import Reader
-from commonwatch.detect.watch import Watch
 from commonwatch.govern.policy import DecisionLog
-from commonwatch.hub import alerts
 from commonwatch.hub.push import Broadcaster
 from commonwatch.share import promulgate
 from commonwatch.share.publication import Publications
 from commonwatch.wire.messages import Indicators, Withdraw
 
 log = logging.getLogger("commonwatch.hub")
-#: Seconds: to let batches that come together be told together, between looks without news, between looks for alerts.
-GATHER, IDLE, ALERTS = 0.05, 3.0, 5.0
+#: Seconds: to let batches that come together be told together; between looks without news.
+GATHER, IDLE = 0.05, 3.0
 Audience = Callable[[], Mapping[str, Reader]]
 
 
@@ -32,14 +29,13 @@ class Telling(threading.Thread):
     """The loop. `wake` it after a batch was stored or the policy changed; `stop` ends it."""
 
     def __init__(
-        self, publications: Publications, watch: Watch, push: Broadcaster, audience: Audience, decisions: DecisionLog
+        self, publications: Publications, push: Broadcaster, audience: Audience, decisions: DecisionLog
     ) -> None:
         super().__init__(name="telling", daemon=True)
-        self._publications, self._watch, self._push = publications, watch, push
+        self._publications, self._push = publications, push
         self._audience, self._decisions = audience, decisions
         self._listeners: dict[str, promulgate.Listener] = {}
         self._news, self._over = threading.Event(), threading.Event()
-        self._alerted = -ALERTS
 
     def wake(self) -> None:
         """There may be something to tell."""
@@ -66,9 +62,6 @@ class Telling(threading.Thread):
         try:
             readers = self._audience()
             promulgate.step(self._publications, self._current(readers), self._send)
-            if time.monotonic() - self._alerted >= ALERTS:
-                self._alerted = time.monotonic()
-                alerts.step(self._watch, readers.values(), self._push.alert)
         except Exception as error:
             log.warning("telling failed and will be tried again: %s", type(error).__name__)
 

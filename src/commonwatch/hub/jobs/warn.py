@@ -1,0 +1,57 @@
+"""Warning: alerts are brought up to date beside the telling of indicators, never in its way.
+
+Rules held here: one look at a time, at least `REST` seconds apart; what changed is in the audit log and is told to the
+organisation's gateways and browsers; a failure is tried again and never stops the loop.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+
+from commonwatch.detect.watch import Watch
+from commonwatch.govern.policy import DecisionLog
+from commonwatch.hub import alerts
+from commonwatch.hub.jobs.tell import Audience
+from commonwatch.hub.push import Broadcaster
+
+log = logging.getLogger("commonwatch.hub")
+#: Seconds between two looks, and the longest time without one.
+REST, IDLE = 5.0, 60.0
+
+
+class Warn(threading.Thread):
+    """The loop. `wake` it after a batch was stored or the policy changed; `stop` ends it."""
+
+    def __init__(self, watch: Watch, push: Broadcaster, audience: Audience, decisions: DecisionLog) -> None:
+        super().__init__(name="warning", daemon=True)
+        self._watch, self._push, self._audience, self._decisions = watch, push, audience, decisions
+        self._news, self._over = threading.Event(), threading.Event()
+
+    def wake(self) -> None:
+        """There may be something to warn of."""
+        self._news.set()
+
+    def stop(self) -> None:
+        """End after the look that runs."""
+        self._over.set()
+        self._news.set()
+        if self.is_alive():
+            self.join(10)
+
+    def run(self) -> None:
+        """Look until stopped."""
+        while not self._over.is_set():
+            self._news.wait(IDLE)
+            self._news.clear()
+            if not self._over.is_set():
+                self.look()
+            self._over.wait(REST)
+
+    def look(self) -> None:
+        """Bring everybody's alerts up to date. Whatever fails is logged by type and tried again."""
+        try:
+            alerts.step(self._watch, self._audience().values(), self._push.alert, self._decisions)
+        except Exception as error:
+            log.warning("looking for alerts failed and will be tried again: %s", type(error).__name__)
+            self._news.set()
