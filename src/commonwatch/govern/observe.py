@@ -22,7 +22,7 @@ from commonwatch.govern.answer.dims import column
 from commonwatch.govern.answer.filters import Predicates
 from commonwatch.govern.decide.shown import BITS_OF, EXACT, FIELD_NO, WORD_BITS, Levels
 from commonwatch.govern.decide.table import WORD_NAMES
-from commonwatch.govern.relation import Window, number
+from commonwatch.govern.relation import Window, number, raw_column
 
 ObservableKind = Literal["ip", "domain", "url", "sha256", "sha1", "md5", "mail"]
 _ALWAYS = (EventClass.MALWARE, EventClass.INTRUSION, EventClass.WEB, EventClass.MAIL)
@@ -79,10 +79,20 @@ def observables(asking: Asking, since: int | None) -> list[Observable]:
     if not sources:
         return []
     needs = [*_CONTEXT, *(name for source in sources for name in source.needs)]
-    view = asking.view(Predicates([], [], [], Window()), needs)
+    raw = [_of_worth()]
+    if since is not None:
+        fresh = _fresh(asking, sources, needs, since)
+        sources = [source for source in sources if source.kind in fresh]
+        if not sources:
+            return []
+        raw.append(exp.or_(*(_among(source, fresh[source.kind]) for source in sources)))
+    view = asking.view(Predicates([], raw, [], Window()), needs)
     for source in sources:
-        for row in _of(asking, view, source, since):
+        for row in _of(asking, view, source):
             found.setdefault((source.kind, _value(source.kind, row)), []).append(row)
+    if since is not None:
+        new = {(kind, _value(kind, key)) for kind, keys in fresh.items() for key in keys}
+        found = {at: rows for at, rows in found.items() if at in new}
     return [_observable(asking, kind, value, rows) for (kind, value), rows in sorted(found.items())]
 
 
@@ -151,16 +161,46 @@ _CONTEXT = (
 )  # fmt: skip
 
 
-def _of(asking: Asking, view: exp.Table, source: _Source, since: int | None) -> list[dict[str, Any]]:
-    """One row per value: totals over every visible event, only for values with an event after `since`."""
+def _fresh(
+    asking: Asking, sources: Sequence[_Source], needs: Sequence[str], since: int
+) -> dict[ObservableKind, list[dict[str, Any]]]:
+    """The values of each kind that a visible event stored after arrival `since` shows; kinds without any are absent."""
+    late = exp.GT(this=raw_column("arrival"), expression=number(since))
+    view = asking.view(Predicates([], [_of_worth(), late], [], Window()), needs)
+    found: dict[ObservableKind, list[dict[str, Any]]] = {}
+    for source in sources:
+        keys = [column(v).as_(f"x{i}") for i, v in enumerate(source.values)]
+        tree = exp.select(*keys).distinct().from_(view.copy()).where(*source.where, _worth())
+        if rows := asking.run(tree).to_pylist():
+            found.setdefault(source.kind, []).extend(rows)
+    return found
+
+
+def _of_worth() -> exp.Expr:
+    """What `_worth` implies of the raw class, so that other events need not be looked at."""
+    return exp.In(this=raw_column("event_class"), expressions=[number(c) for c in (*_ALWAYS, *_DENIED_ONLY)])
+
+
+def _among(source: _Source, keys: Sequence[dict[str, Any]]) -> exp.Expr:
+    """That the raw value is one of `keys`: implied where the value is shown exactly. The last column decides enough."""
+    last = len(source.values) - 1
+    return exp.In(this=raw_column(source.values[last]), expressions=[_literal(key[f"x{last}"]) for key in keys])
+
+
+def _literal(value: object) -> exp.Expr:
+    """A value of a source as a typed literal."""
+    if isinstance(value, int):
+        return number(value)
+    if isinstance(value, bytes):
+        return exp.Unhex(this=exp.Literal.string(value.hex()))
+    return exp.Literal.string(str(value))
+
+
+def _of(asking: Asking, view: exp.Table, source: _Source) -> list[dict[str, Any]]:
+    """One row per value: totals over every visible event of the view."""
     keys = [column(v) for v in source.values]
-    where = [*source.where, _worth()]
-    if since is not None:
-        fresh = exp.select(*(k.copy() for k in keys)).from_(view.copy())
-        fresh = fresh.where(*(w.copy() for w in where), exp.GT(this=column("arrival"), expression=number(since)))
-        this = exp.Tuple(expressions=[k.copy() for k in keys]) if len(keys) > 1 else keys[0].copy()
-        where.append(exp.In(this=this, query=fresh.subquery()))
-    tree = exp.select(*(k.as_(f"x{i}") for i, k in enumerate(keys)), *_totals()).from_(view).where(*where)
+    tree = exp.select(*(k.as_(f"x{i}") for i, k in enumerate(keys)), *_totals()).from_(view)
+    tree = tree.where(*source.where, _worth())
     found: list[dict[str, Any]] = asking.run(tree.group_by(*_ordinals(len(keys)))).to_pylist()
     return found
 
