@@ -1,7 +1,8 @@
 """A whole hub in this process, founded once and copied: a member, a stranger, a provider, a CERT; events by batch.
 
 Town: `alder` (an SME) shares with `birch` (its provider) coarsely and with `cedar` (a CERT) as pseudonyms; `dune` (an
-SME) shares with nobody. The clock stands still, so that two copies of a hub that are asked the same answer the same.
+SME) shares a day of malware with birch. The clock stands still, so that two copies of a hub that are asked the same
+answer the same.
 """
 
 from __future__ import annotations
@@ -57,6 +58,17 @@ def agreement() -> dict[str, Any]:
     return {**head, **DAYS, "clauses": [birch, cedar], "duties": DUTIES, "community": "valley"}
 
 
+def brief() -> dict[str, Any]:
+    """What dune signed with birch: malware of the last day, no older."""
+    share = {
+        "kind": "share", "id": "fresh", "to": {"organisations": ["birch"]}, "purposes": ["operate", "detect"],
+        "rows": {"events": ["malware"], "tlp": "amber", "until": 24}, "fields": {"time": "hour", "malware": "exact"},
+    }  # fmt: skip
+    parties = [{"id": "dune", "role": "owner"}, {"id": "birch", "role": "operator"}]
+    head = {"dsa": "1", "id": "dune-brief", "version": 1, "title": "A day of dune", "parties": parties}
+    return {**head, **DAYS, "clauses": [share], "duties": DUTIES}
+
+
 def spec() -> Spec:
     """The town."""
     kinds = {"alder": "sme", "birch": "mssp", "cedar": "cert", "dune": "sme"}
@@ -67,7 +79,7 @@ def spec() -> Spec:
         ),
         communities=(CommunitySpec("valley", "Valley", "cedar", ("alder", "birch", "dune")),),
         people=tuple(PersonSpec(f"{org}-admin", f"Admin of {org}", org, admin=True, uses=9) for org in kinds),
-        documents=(agreement(),),
+        documents=(agreement(), brief()),
         gateways=dict.fromkeys(kinds, 1),
     )
 

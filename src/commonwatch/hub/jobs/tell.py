@@ -36,6 +36,7 @@ class Telling(threading.Thread):
         self._audience, self._decisions = audience, decisions
         self._listeners: dict[str, promulgate.Listener] = {}
         self._news, self._over = threading.Event(), threading.Event()
+        self._news.set()  # after a start everything is news
 
     def wake(self) -> None:
         """There may be something to tell."""
