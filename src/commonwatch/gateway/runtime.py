@@ -14,6 +14,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from commonwatch import __version__
 from commonwatch.errors import CommonwatchError
 from commonwatch.gateway import protocol as p
@@ -44,7 +46,7 @@ class Runtime:
 
     def __init__(self, folder: StateFolder, inputs: Sequence[Path], say: Callable[[str], None], *, once: bool) -> None:
         identity, settings, key = folder.identity, folder.settings(), folder.signing_key
-        self._say, self._once, self._settings = say, once, settings
+        self._say, self._once, self._settings, self._folder = say, once, settings, folder
         self._said: dict[str, float] = {}
         self.journal = Journal(folder.path / "gateway.db")
         self._clock = Clock(floor=int(self.journal.note(PROVEN) or b"0"))
@@ -241,6 +243,8 @@ class Runtime:
                 return
             steps = [s for s in found.get("path", ()) if isinstance(s, str)]
             verdict = await asyncio.to_thread(self._witness.see, head, steps, self._clock.now())
+        if verdict == "accepted":
+            await asyncio.to_thread(self._folder.write, "checkpoint.json", msgspec.json.encode(head))
         if verdict == "unsigned":
             self._tell("ignored a head of the hub's audit log that its audit key did not sign")
         if self._witness.distrusts:

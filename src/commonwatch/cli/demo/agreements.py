@@ -60,7 +60,7 @@ def pooled(owner: str, parties: list[dict[str, str]], grade: Grade, days: tuple[
     """The agreement with the community: attackers to peers, incidents to CERTs, a picture to ISPs. None if quiet."""
     if grade == "quiet":
         return None
-    peers = {
+    peers: Document = {
         "kind": "share", "id": "warn-peers", "to": {"communities": [PEERS]}, "purposes": ["detect"],
         "rows": {"events": ["intrusion", "malware"], "tlp": "amber", "until": 2160},
         "fields": {"time": "minute", "owner": "one-time-pseudonym", "src_ip": "exact", **_ATTACKER},

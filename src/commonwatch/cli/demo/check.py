@@ -259,7 +259,7 @@ def audit(stage: Stage) -> Report:
         path = stage.state(member) / "checkpoint.json"
         if not path.exists():
             continue
-        done = run(["audit", "verify", str(path), "--log", str(stage.settings.audit)])
+        done = run(["audit", "verify", str(path), "--log", str(stage.settings.audit / "audit.log")])
         verified += done.returncode == 0
         sizes.append(json.loads(path.read_bytes()).get("size"))
     return {"verified": verified, "sizes": sizes}
