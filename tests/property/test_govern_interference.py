@@ -1,6 +1,6 @@
 """Changing what is withheld changes no byte of anything a reader can fetch; a canary in it appears nowhere."""
 
-# ruff: noqa: E501 - tables of values read better in wide rows
+
 from __future__ import annotations
 
 import random
@@ -164,10 +164,8 @@ def test_a_withheld_owner_is_named_nowhere(tmp_path):
     found = everything(here)
     assert here.ask(reader("cert"), Rows()).rows
     assert not [answer for answer in found if b"acme" in answer.lower()]
-    told = [detail for _, kind, detail in log.seen if kind != "disclosed"]
-    assert told
-    assert "acme" not in repr(told)
-    assert {detail["owner"] for _, kind, detail in log.seen if kind == "disclosed"} == {"acme"}
+    assert log.seen
+    assert "acme" not in repr(log.seen)
 
 
 def test_nothing_agreed_nothing_shared(tmp_path):

@@ -18,7 +18,6 @@ from typing import Any, NamedTuple
 import msgspec
 
 from commonwatch.agreements.effective import OwnerDocuments
-from commonwatch.agreements.lattice import top_of
 from commonwatch.agreements.reader import Reader
 from commonwatch.errors import Gone, InvalidInput, NotFound, Unavailable
 from commonwatch.events.rungs import DAY, MINUTE
@@ -28,7 +27,6 @@ from commonwatch.govern.answer.rows import page
 from commonwatch.govern.answer.tokens import Vault
 from commonwatch.govern.decide.compiling import Compiler, standing
 from commonwatch.govern.decide.describe import Best, ViewDescription, describe, describe_fields
-from commonwatch.govern.decide.shown import FIELD_NO
 from commonwatch.govern.decide.table import Table
 from commonwatch.govern.lease import Lease
 from commonwatch.govern.observe import Observable, Sighting, observables, sightings
@@ -38,7 +36,6 @@ from commonwatch.govern.release import Made, Release, ReleaseInfo, Shelf, build
 from commonwatch.store import Store
 
 MOST_TOP = 100
-MOST_TOLD = 10_000
 
 
 class Context(NamedTuple):
@@ -73,7 +70,6 @@ class Govern:
         self._builders: dict[Reader, threading.Lock] = {}
         self._latest: dict[tuple[Reader, int, str, int], str] = {}
         self._bests: dict[tuple[bytes, Reader], Best] = {}
-        self._told: set[tuple[int, Reader]] = set()
 
     def ask(self, reader: Reader, query: Query, *, cancel: threading.Event | None = None) -> Answer:
         """Answer a typed query for a reader. When `cancel` is set the engine stops and the answer is an error."""
@@ -203,36 +199,8 @@ class Govern:
         return int.from_bytes(hmac.digest(self._secret, state, hashlib.sha256)[:8], "big") >> 1
 
     def _decided(self, context: Context, kind: str, detail: Mapping[str, object]) -> None:
-        """Log a decision: for the reader, naming only agreements whose owner it is shown; and once per owner."""
-        table = context.asking.table
-        named, others = set[str](), set[str]()
-        for decision in table.decisions:
-            known = decision.levels[FIELD_NO["owner"]] == top_of("owner")
-            (named if known else others).update(f"{r.agreement}@{r.version}" for r in decision.clauses)
-        more = {
-            "epoch": context.view.epoch,
-            "table": table.digest[:32],
-            "agreements": sorted(named),
-            "others": len(others),
-        }
-        self._log.decided(context.reader, kind, {**detail, **more})
-        self._tell_owners(context)
-
-    def _tell_owners(self, context: Context) -> None:
-        """For each owner, once per policy epoch: that this reader began to read under which agreements."""
-        told = (context.view.epoch, context.reader)
-        if told in self._told:
-            return
-        if len(self._told) > MOST_TOLD:
-            self._told.clear()
-        self._told.add(told)
-        cited: dict[str, set[str]] = {}
-        for decision in context.asking.table.decisions:
-            if not decision.own:
-                cited.setdefault(decision.owner, set()).update(f"{r.agreement}@{r.version}" for r in decision.clauses)
-        for owner, agreements in sorted(cited.items()):
-            detail = {"owner": owner, "epoch": context.view.epoch, "agreements": sorted(agreements)}
-            self._log.decided(context.reader, "disclosed", detail)
+        """Log a decision. What it was made from is the policy of that epoch, which the log has as well."""
+        self._log.decided(context.reader, kind, {**detail, "epoch": context.view.epoch})
 
 
 def _good_until(view: PolicyView, table: Table) -> int:

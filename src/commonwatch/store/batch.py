@@ -109,9 +109,15 @@ def table(batch: StoredBatch, handling: npt.NDArray[np.int32], arrival: int) -> 
 
 def digest(batch: StoredBatch) -> bytes:
     """What identifies a batch's events: SHA-256 over their ids."""
-    return hashlib.sha256(
-        b"".join(bytes(u) for u in _array(batch.columns["event_uid"], 0, pa.binary()).to_pylist())
-    ).digest()
+    return hashlib.sha256(_ids(_array(batch.columns["event_uid"], 0, pa.binary())).tobytes()).digest()
+
+
+def _ids(uids: pa.Array) -> npt.NDArray[np.uint8]:
+    """The ids, 16 bytes each, one after the other; shorter ones are filled up with zeros."""
+    data = uids.cast(pa.binary()).buffers()[2] if len(uids) else None
+    if data is not None and uids.null_count == 0 and data.size == 16 * len(uids) and uids.offset == 0:
+        return np.frombuffer(data, np.uint8)
+    return np.frombuffer(b"".join(u[:16].ljust(16, b"\0") for u in uids.to_pylist()), np.uint8)
 
 
 def _ints(batch: StoredBatch, name: str) -> npt.NDArray[np.int64]:
@@ -146,8 +152,8 @@ def _times(batch: StoredBatch, made: dict[str, pa.Array]) -> dict[str, pa.Array]
 
 
 def _shuffle(uids: pa.Array) -> pa.Array:
-    raw = b"".join(u[:8].ljust(8, b"\0") for u in uids.to_pylist())
-    return pa.array(np.frombuffer(raw, dtype=">i8").astype(np.int64))
+    words = _ids(uids).reshape(-1, 16)[:, :8].copy().view(">i8").reshape(-1)
+    return pa.array(words.astype(np.int64))
 
 
 def _network(side: str, made: dict[str, pa.Array]) -> dict[str, pa.Array]:

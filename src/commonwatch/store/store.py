@@ -207,11 +207,16 @@ class Store:
 
 
 def _union(tables: list[str], columns: list[str]) -> exp.Select:
+    """The columns of all rows of the tables. Built without copying: it is part of every question."""
     parts = [
-        exp.select(*(exp.column(c, quoted=True) for c in columns)).from_(exp.table_(t, db="main", catalog="store"))
-        for t in tables
+        exp.Select(expressions=[exp.column(c, quoted=True) for c in columns]).from_(_table(name), copy=False)
+        for name in tables
     ]
     tree: exp.Select = parts[0]
     for part in parts[1:]:
-        tree = exp.union(tree, part, distinct=False)  # type: ignore[assignment]
+        tree = exp.union(tree, part, distinct=False, copy=False)  # type: ignore[assignment]
     return tree
+
+
+def _table(name: str) -> exp.Table:
+    return exp.Table(this=exp.to_identifier(name), db=exp.to_identifier("main"), catalog=exp.to_identifier("store"))
