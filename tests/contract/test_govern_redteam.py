@@ -173,7 +173,7 @@ def test_the_engine_cannot_reach_outside_its_folder(tmp_path):
             f"ATTACH '{tmp_path}/x.duckdb'",
             "SET enable_external_access=true",
             "INSTALL httpfs",
-            "COPY (SELECT 1) TO '/tmp/cw-out.csv'",
+            "COPY (SELECT 1) TO '/tmp/out.csv'",
         ):
             with pytest.raises(duckdb.Error):
                 session._cursor.execute(sql)

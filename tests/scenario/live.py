@@ -17,8 +17,8 @@ from commonwatch.govern.policy import OrgInfo
 from commonwatch.hub.bootstrap import Founded, PersonSpec, Spec, found
 from commonwatch.hub.settings import Settings
 
-CLASSES = ["malware", "intrusion", "firewall", "web", "integrity", "log", "application", "system", "dns", "flow", "auth", "mail"]  # fmt: skip # noqa: E501
-FIELDS = ["time", "owner", "severity", "signature", "src_ip", "dst_ip", "src_port", "dst_port", "protocol", "domain", "action"]  # fmt: skip # noqa: E501
+CLASSES = ["malware", "intrusion", "firewall", "web", "integrity", "log", "application", "system", "dns", "flow", "auth", "mail"]  # fmt: skip
+FIELDS = ["time", "owner", "severity", "signature", "src_ip", "dst_ip", "src_port", "dst_port", "protocol", "domain", "action"]  # fmt: skip
 
 
 def agreement(owner: str, reader: str) -> dict[str, object]:

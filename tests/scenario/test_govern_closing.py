@@ -1,6 +1,5 @@
 """Revoking, failing and cancelling: the next answer obeys, open streams end, nothing ever opens by failing."""
 
-
 from __future__ import annotations
 
 import threading

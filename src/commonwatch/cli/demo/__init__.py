@@ -41,6 +41,7 @@ def run(args: argparse.Namespace) -> int:
     from commonwatch.cli.demo.check import check
     from commonwatch.cli.demo.stage import Scale, Stage
 
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     live = args.seconds or (30.0 if args.check else 120.0)
     with _folder(args.keep) as folder:
         stage = Stage(folder, Scale(members=args.members, seed=args.seed, live=live), args.port)
