@@ -7,7 +7,7 @@ joined on one integer, never a branch per agreement; a parameter that is the sam
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import NamedTuple
 
@@ -67,12 +67,22 @@ class Window(NamedTuple):
 
 
 def relation(
-    store: Store, kept: Sequence[Kept], columns: Iterable[str], window: Window, raw: Sequence[exp.Expr] = ()
+    store: Store,
+    kept: Sequence[Kept],
+    columns: Iterable[str],
+    window: Window,
+    raw: Sequence[exp.Expr] = (),
+    *,
+    recent: bool = False,
 ) -> exp.Expr:
-    """The relation with the given columns, for events whose raw time lies in `window` and where all of `raw` holds."""
+    """The relation with the given columns, for events whose raw time lies in `window` and where all of `raw` holds.
+
+    `recent`: only of events not compacted yet.
+    """
+    source = store.recent if recent else store.relation
     names = list(dict.fromkeys(columns))
     branches = [
-        _branch(store, k, names, window, raw) for k in kept if k.band.start < window.end and k.band.end > window.start
+        _branch(source, k, names, window, raw) for k in kept if k.band.start < window.end and k.band.end > window.start
     ]
     if not branches:
         return _nothing(names)
@@ -82,11 +92,13 @@ def relation(
     return tree
 
 
-def _branch(store: Store, kept: Kept, names: Sequence[str], window: Window, raw: Sequence[exp.Expr]) -> exp.Select:
+def _branch(
+    source: Callable[[list[str]], exp.Select], kept: Kept, names: Sequence[str], window: Window, raw: Sequence[exp.Expr]
+) -> exp.Select:
     shown = [_column(name, kept).as_(name, quoted=True) for name in names]
     where = _bounds(kept, window) + [r.copy() for r in raw]
     used = {"handling"} | {c.name for tree in (*shown, *where) for c in tree.find_all(exp.Column) if c.table == "e"}
-    base = store.relation([c for c in PHYSICAL if c in used]).subquery("e", copy=False)
+    base = source([c for c in PHYSICAL if c in used]).subquery("e", copy=False)
     join = exp.EQ(this=_e("handling"), expression=_p("handling"))
     found = exp.select(*shown, copy=False).from_(base, copy=False).join(kept.table.as_("p"), on=join, copy=False)
     return found.where(*where, copy=False) if where else found
@@ -183,6 +195,11 @@ def null(kind: str) -> exp.Expr:
 def raw_column(name: str) -> exp.Column:
     """A stored column inside the relation, for implied predicates."""
     return _e(name)
+
+
+def arrived(arrival: int, *, after: bool) -> exp.Expr:
+    """A raw predicate: the event was stored after this arrival number, or not."""
+    return (exp.GT if after else exp.LTE)(this=_e("arrival"), expression=number(arrival))
 
 
 def _e(name: str) -> exp.Column:

@@ -19,9 +19,9 @@ import msgspec
 
 from commonwatch.agreements.effective import OwnerDocuments
 from commonwatch.agreements.reader import Reader
-from commonwatch.errors import Gone, InvalidInput, NotFound, Unavailable
+from commonwatch.errors import CommonwatchError, Gone, InvalidInput, NotFound, Unavailable
 from commonwatch.events.rungs import DAY, MINUTE
-from commonwatch.govern.answer.asking import BINS, Asking, dim_of, instant_text
+from commonwatch.govern.answer.asking import BINS, Asking, Using, dim_of, instant_text
 from commonwatch.govern.answer.pages import Pages
 from commonwatch.govern.answer.rows import page
 from commonwatch.govern.answer.tokens import Vault
@@ -33,6 +33,7 @@ from commonwatch.govern.observe import Observable, Sighting, observables, sighti
 from commonwatch.govern.policy import DecisionLog, KeySource, PolicySource, PolicyView
 from commonwatch.govern.query import Answer, ColumnInfo, Cube, Distinct, Histogram, Query, Row, Rows, Top
 from commonwatch.govern.release import Made, Release, ReleaseInfo, Shelf, build
+from commonwatch.govern.snapshot import WORTH, Snapshots
 from commonwatch.store import Store
 
 MOST_TOP = 100
@@ -60,12 +61,16 @@ class Govern:
     """The enforcement point. Safe from several threads."""
 
     def __init__(
-        self, store: Store, policy: PolicySource, keys: KeySource, log: DecisionLog, *, secret: bytes | None = None
-    ) -> None:
-        """`secret` (32 bytes, kept by the hub) makes row references last beyond a restart."""
+        self, store: Store, policy: PolicySource, keys: KeySource, log: DecisionLog, *, secret: bytes | None = None,
+        snapshots_from: int = WORTH,
+    ) -> None:  # fmt: skip
+        """`secret` (32 bytes, kept by the hub) makes row references last beyond a restart.
+
+        `snapshots_from`: stored events from which on readers who ask often get a snapshot.
+        """
         self._store, self._policy, self._keys, self._log = store, policy, keys, log
         self._secret = secret or secrets.token_bytes(32)
-        self._compiler = Compiler(store, keys)
+        self._compiler, self._snapshots = Compiler(store, keys), Snapshots(store, snapshots_from)
         self._shelf, self._lock = Shelf(), threading.Lock()
         self._builders: dict[Reader, threading.Lock] = {}
         self._latest: dict[tuple[Reader, int, str, int], str] = {}
@@ -76,9 +81,20 @@ class Govern:
         digest = msgspec.json.encode(query, order="deterministic")
         with self._context(reader, digest) as context, _cancelled_by(context, cancel):
             answer = _ANSWERS[type(query)](self, context, query)
+            if self._snapshots.asked(context.reader, frozenset(context.asking.used)):
+                threading.Thread(target=self.warm, args=(context.reader,), daemon=True).start()
             detail = {"query": context.query, "question": type(query).__name__.lower(), "rows": len(answer.rows)}
             self._decided(context, "query", detail)
             return answer
+
+    def warm(self, reader: Reader) -> bool:
+        """Make the reader's snapshot now; whether there is one then. Done by itself for readers who ask often."""
+        try:
+            view = self.view()
+            with self._compiler.table(view, standing(view, reader)) as compiled:
+                return self._snapshots.make(compiled) is not None
+        except CommonwatchError:
+            return False
 
     def describe(self, reader: Reader) -> ViewDescription:
         """As whom the reader looks, bound by which agreements, and what they grant."""
@@ -173,7 +189,9 @@ class Govern:
         query = self._id(reader, view, watermark, question)
         with self._compiler.table(view, reader) as compiled, self._store.session(query) as session:
             vault = Vault(compiled.table, self._keys, query)
-            asking = Asking(self._store, session, compiled, vault, self._shuffle(reader, view.now))
+            kept = self._snapshots.find(compiled)
+            using = Using(compiled, vault, self._shuffle(reader, view.now), kept)
+            asking = Asking(self._store, session, using)
             yield Context(view, reader, query, watermark, asking)
 
     def view(self) -> PolicyView:

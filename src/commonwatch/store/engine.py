@@ -1,7 +1,7 @@
 """Opening the engine: settings, the attached store file, lock-down, and the constant problem its errors become.
 
 Rules held here (`engine.md` 1): the main connection is in memory, the store file is attached as `store`; decision
-tables and snapshots live in `memory.gov` and never touch the disk; settings are locked after the last of them.
+tables live in `memory.gov`, snapshots in `snap`, and neither touches the disk; settings are locked after the last.
 """
 
 from __future__ import annotations
@@ -55,6 +55,7 @@ def connect(folder: Path, memory_limit: str | None, threads: int | None) -> duck
     for name, value in settings.items():
         con.execute(f"SET {name} = {_quoted(value)}")
     con.execute(f"ATTACH {_quoted(str(folder / FILE))} AS store")
+    con.execute("ATTACH ':memory:' AS snap (COMPRESS)")
     con.execute("CREATE SCHEMA memory.gov")
     con.execute(f"SET allowed_directories = [{_quoted(str(folder))}]")
     con.execute("SET enable_external_access = false")

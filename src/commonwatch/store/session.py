@@ -65,12 +65,6 @@ class Session:
                     return
                 yield batch
 
-    def keep(self, name: str, query: exp.Expr) -> None:
-        """Keep a query's result in memory as `memory.gov.<name>`."""
-        text = render(query)
-        with self._limited(Limits().seconds), constant_errors():
-            self._cursor.execute(f'CREATE OR REPLACE TABLE memory.gov."{name}" AS {text}')
-
     def cancel(self) -> None:
         """Stop whatever this session runs now; safe from any thread."""
         self._stopped = True

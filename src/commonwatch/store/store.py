@@ -25,7 +25,7 @@ from commonwatch.store import engine, layout
 from commonwatch.store.batch import StoredBatch
 from commonwatch.store.compact import settle
 from commonwatch.store.handling import Dictionary, Handling, Plan
-from commonwatch.store.session import Session, assert_secure
+from commonwatch.store.session import Session, assert_secure, render
 
 
 class Store:
@@ -131,15 +131,19 @@ class Store:
             cursor.unregister("incoming_rows")
         return exp.table_(name, db="gov", catalog="memory", quoted=True)
 
-    def materialise(self, session: Session, name: str, query: exp.Expr) -> exp.Table:
-        """Keep the result of a session's query in memory under `name`."""
-        session.keep(name, query)
-        return exp.table_(name, db="gov", catalog="memory", quoted=True)
+    def materialise(self, name: str, query: exp.Expr) -> tuple[exp.Table, int]:
+        """Keep the result of a query, compressed, in memory under `name`; its node and how many rows it has."""
+        with engine.constant_errors(), self._cursor() as cursor:
+            cursor.execute(f'CREATE TABLE snap.main."{name}" AS {render(query)}')
+            cursor.execute("CHECKPOINT snap")
+            found = cursor.execute(f'SELECT count(*) FROM snap.main."{name}"').fetchone()
+        return exp.table_(name, db="main", catalog="snap", quoted=True), int(found[0]) if found else 0
 
     def drop(self, name: str) -> None:
-        """Forget a kept table; no error when it is gone already."""
+        """Forget a kept table or result; no error when it is gone already."""
         with engine.constant_errors(), self._cursor() as cursor:
             cursor.execute(f'DROP TABLE IF EXISTS memory.gov."{name}"')
+            cursor.execute(f'DROP TABLE IF EXISTS snap.main."{name}"')
 
     def compact(self, before: int | None = None) -> int:
         """Move days that ended before `before` (microseconds; default: all) from tail to settled; rows moved."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 from sqlglot import exp
@@ -25,6 +25,7 @@ from commonwatch.govern.decide.decisions import Decision
 from commonwatch.govern.decide.table import Table
 from commonwatch.govern.query import Filter
 from commonwatch.govern.relation import Window, number, relation
+from commonwatch.govern.snapshot import Part, Snapshot, through
 from commonwatch.store import Limits, Session, Store
 
 BINS: dict[str, int] = {"15m": 15 * MINUTE, "1h": HOUR, "6h": 6 * HOUR, "1d": DAY, "1w": 7 * DAY}
@@ -32,14 +33,24 @@ LIMITS = Limits(seconds=30.0, rows=2_000_000)
 Groups = list[tuple[list[str | None], int]]
 
 
+class Using(NamedTuple):
+    """What one request is answered with: table, keys, the reader's shuffle of the day, and its snapshot if any."""
+
+    compiled: Compiled
+    vault: Vault
+    shuffle: int
+    snapshot: Snapshot | None = None
+
+
 class Asking:
     """A session with what it needs to turn questions into governed results."""
 
-    def __init__(self, store: Store, session: Session, compiled: Compiled, vault: Vault, shuffle: int) -> None:
-        self.store, self.session, self.compiled, self.vault = store, session, compiled, vault
-        self.table: Table = compiled.table
-        self.shuffle = shuffle
-        self._numbers = {id(d): no for no, d in enumerate(compiled.table.decisions)}
+    def __init__(self, store: Store, session: Session, using: Using) -> None:
+        self.store, self.session = store, session
+        self.compiled, self.vault, self.shuffle, self.snapshot = using
+        self.table: Table = self.compiled.table
+        self.used: set[str] = set()
+        self._numbers = {id(d): no for no, d in enumerate(self.table.decisions)}
 
     def dno(self, decision: Decision) -> int:
         """The number of one of the table's decisions."""
@@ -51,8 +62,14 @@ class Asking:
 
     def view(self, found: Predicates, columns: Iterable[str], window: Window | None = None) -> exp.Table:
         """The relation for a question, as this session's secure view, under the alias `v`."""
-        names = [*found.needs, *columns] or ["event_class"]
-        tree = relation(self.store, self.compiled.kept, names, window or found.window, found.raw)
+        names = list(dict.fromkeys([*found.needs, *columns])) or ["event_class"]
+        within, kept = window or found.window, self.compiled.kept
+        self.used |= set(names)
+        if self.snapshot and self.snapshot.columns >= set(names):
+            part = Part(names, within, found.shown, found.raw)
+            tree = through(self.snapshot, self.store, self.compiled, part)
+        else:
+            tree = relation(self.store, kept, names, within, found.raw)
         view = self.session.define(tree)
         view.set("alias", exp.TableAlias(this=exp.to_identifier("v")))
         return view
@@ -66,10 +83,11 @@ class Asking:
         tree, names = self._grouped(dim, found)
         everything, shown = _sum_over(), _sum_over(dims.has_value(dim, names))
         outer = exp.select("*").from_(tree.subquery("g")).select(everything.as_("all_n"), shown.as_("shown_n"))
-        best = exp.select("*").from_(outer.subquery("g")).where(dims.has_value(dim, names)).limit(limit)
+        best = exp.select("*").from_(outer.subquery("g")).where(dims.has_value(dim, names))
+        best = best if dim.shape == "code" else best.limit(limit)
         best = best.order_by(exp.Ordered(this=_g("n"), desc=True), *self._ties(dim, names))
         rows = self.run(best)
-        groups = self._merged([dim], rows, [names])
+        groups = self._merged([dim], rows, [names])[:limit]
         total = self._total(found) if dim.many else _first(rows, "all_n")
         if not rows.num_rows and not dim.many:
             total = self._total(found)
@@ -108,7 +126,7 @@ class Asking:
         keys: list[exp.Expr] = [binned(size, size)] if size else []
         layout = []
         for dim in by:
-            group = [*dims.group(dim), dims.granted(dim)]
+            group = [*dims.group(dim, self.table), dims.granted(dim)]
             layout.append([f"g{len(keys) + i}" for i in range(len(group))])
             keys += group
         named = [k.as_(f"g{i}") for i, k in enumerate(keys)]
@@ -139,7 +157,7 @@ class Asking:
         return exp.BitwiseXor(this=column("shuffle"), expression=number(self.shuffle))
 
     def _grouped(self, dim: Dim, found: Predicates) -> tuple[exp.Select, list[str]]:
-        keys = dims.group(dim)
+        keys = dims.group(dim, self.table)
         view = self.view(found, [*dim.needs, "shuffle"] if dim.keyed else dim.needs)
         names = [f"g{i}" for i in range(len(keys))]
         tree = exp.select(*(k.as_(n) for k, n in zip(keys, names, strict=True)), _count()).from_(view)

@@ -16,9 +16,10 @@ from commonwatch.events.address import Address, Scope, network_text
 from commonwatch.events.fields import FieldName
 from commonwatch.events.labels import EventClass, Severity
 from commonwatch.govern.answer.tokens import Vault
-from commonwatch.govern.decide.shown import BITS_OF, COUNTRY, FIELD_NO, SCOPE, WORD_BITS, Levels
+from commonwatch.govern.decide.shown import BITS_OF, COUNTRY, FIELD_NO, NETWORK, SCOPE, WORD_BITS, Levels
 from commonwatch.govern.decide.table import KEY_NAMES, WORD_NAMES, Table
 from commonwatch.govern.relation import number
+from commonwatch.store import typed
 from commonwatch.store.layout import PORT_CODES
 
 WITHHELD_TEXT, ABSENT_TEXT = "(withheld)", "(none)"
@@ -143,8 +144,11 @@ def shown_at(dim: Dim, levels: Levels) -> bool:
     return any(bit.picks(levels) for name in dim.columns for bit in BITS_OF[name])
 
 
-def group(dim: Dim) -> list[exp.Expr]:
-    """The expressions that are this dimension's group key. All are null where nothing is shown."""
+def group(dim: Dim, table: Table | None = None) -> list[exp.Expr]:
+    """The expressions that are this dimension's group key. All are null where nothing is shown.
+
+    With the decision table of the question, parts that no decision shows are constants: cheaper, not different.
+    """
     if dim.shape in {"text", "hash"}:
         return [_coalesce([column(c) for c in dim.columns])]
     if dim.shape == "list":
@@ -152,12 +156,21 @@ def group(dim: Dim) -> list[exp.Expr]:
     if dim.shape == "name":
         return [column(dim.keyed or ""), _names(dim)]
     if dim.shape == "address":
-        side = dim.key[:3]
-        rung = column(f"{side}_rung")
-        at = [(COUNTRY, f"{side}_country"), (SCOPE, f"{side}_scope")]
-        cases = [exp.Case().when(exp.EQ(this=rung.copy(), expression=number(r)), column(c)) for r, c in at]
-        return [column(dim.keyed or ""), *(column(c) for c in dim.columns), *cases]
+        return _address_group(dim, table)
     return [column(dim.columns[0])]
+
+
+def _address_group(dim: Dim, table: Table | None) -> list[exp.Expr]:
+    """Token number, address halves, network halves, country and scope: the last four only where a rung shows them."""
+    side, hi, lo, net_hi, net_lo = dim.key[:3], *dim.columns
+    rungs = {code[f"{side}_rung"] for code in table.codes} if table else {SCOPE, COUNTRY, NETWORK}
+    keyed = table is None or any(code[dim.keyed or ""] is not None for code in table.codes)
+    shown = [column(dim.keyed or "") if keyed else typed(exp.null(), "INTEGER"), column(hi), column(lo)]
+    shown += [column(c) if NETWORK in rungs else typed(exp.null(), "BIGINT") for c in (net_hi, net_lo)]
+    for rung, name, kind in ((COUNTRY, f"{side}_country", "VARCHAR"), (SCOPE, f"{side}_scope", "INTEGER")):
+        at = exp.EQ(this=column(f"{side}_rung"), expression=number(rung))
+        shown.append(exp.Case().when(at, column(name)) if rung in rungs else typed(exp.null(), kind))
+    return shown
 
 
 def _coalesce(found: Sequence[exp.Expr]) -> exp.Expr:

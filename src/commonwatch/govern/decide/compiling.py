@@ -23,7 +23,7 @@ from commonwatch.events.fields import FIELDS
 from commonwatch.events.labels import Label
 from commonwatch.events.rungs import HOUR
 from commonwatch.govern.decide.decisions import Aged, Decision, held_levels, lowered, own_decision
-from commonwatch.govern.decide.table import Builder, Table
+from commonwatch.govern.decide.table import Book, Builder, Table, ranged
 from commonwatch.govern.policy import KeySource, OwnerPolicy, PolicyView
 from commonwatch.govern.relation import Kept, keep
 from commonwatch.store import Handling, Store
@@ -37,7 +37,21 @@ class Compiled:
 
     def __init__(self, table: Table, kept: tuple[Kept, ...], drop: Sequence[str]) -> None:
         self.table, self.kept = table, kept
-        self._names, self._users, self._stale = drop, 0, False
+        self._names, self._users, self._stale = list(drop), 0, False
+        self._ranged: tuple[Kept, ...] | None = None
+        self._lock = threading.Lock()
+
+    def ranged(self, store: Store) -> tuple[Kept, ...]:
+        """The same table as one band with a range per row: for short stretches of time across several bands."""
+        with self._lock:
+            if self._ranged is None:
+                if len(self.kept) < 2:
+                    self._ranged = self.kept
+                else:
+                    name = f"{self._names[0]}r"
+                    self._names.append(name)
+                    self._ranged = (keep(store, ranged(self.table.bands), name),)
+            return self._ranged
 
     def retire(self, store: Store) -> None:
         """No longer in the cache: its tables go as soon as nobody uses them."""
@@ -64,6 +78,7 @@ class Compiler:
         self._lock = threading.RLock()
         self._serial = count()
         self._tables: OrderedDict[tuple[int, Reader], tuple[int, Compiled]] = OrderedDict()
+        self._books: dict[tuple[int, Reader], Book] = {}
         self._owners: OrderedDict[tuple[str, Reader], _Owner] = OrderedDict()
 
     @contextmanager
@@ -94,7 +109,7 @@ class Compiler:
         return made
 
     def _make(self, view: PolicyView, reader: Reader, handlings: Sequence[Handling]) -> Compiled:
-        builder = Builder(reader, view.now, view.orgs)
+        builder = Builder(reader, view.now, self._book(view, reader))
         for handling in handlings:
             owner = self._owner(view, reader, handling.owner)
             if owner:
@@ -105,6 +120,12 @@ class Compiler:
         names = [f"d{next(self._serial)}" for _ in table.bands]
         kept = tuple(keep(self._store, band, name) for band, name in zip(table.bands, names, strict=True))
         return Compiled(table, kept, names)
+
+    def _book(self, view: PolicyView, reader: Reader) -> Book:
+        """The reader's numbers under this epoch; those of older epochs are forgotten."""
+        if any(epoch != view.epoch for epoch, _ in self._books):
+            self._books = {k: v for k, v in self._books.items() if k[0] == view.epoch}
+        return self._books.setdefault((view.epoch, reader), Book(reader, view.orgs))
 
     def _owner(self, view: PolicyView, reader: Reader, owner: str) -> _Owner | None:
         """One owner's part, compiled again only when its documents changed."""

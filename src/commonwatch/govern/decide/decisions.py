@@ -8,7 +8,9 @@ moves on whole minutes, therefore a table is good until the next one that does.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
+from typing import NamedTuple
 
 import msgspec
 
@@ -61,6 +63,9 @@ class Stretch(msgspec.Struct, frozen=True):
     decision: Decision
 
 
+Merge = Callable[[Sequence[Decision]], Decision]
+
+
 def held_levels(profile: Sequence[tuple[FieldName, str]]) -> Levels:
     """The levels at which values left the gateway."""
     levels = list(NOTHING)
@@ -95,30 +100,47 @@ def _without_key(level: Point) -> Point:
     return level if level.linkage == TRUE else Point(level.precision, 0)
 
 
-def stretches(pieces: Sequence[Aged], now: int) -> tuple[list[Stretch], int]:
-    """Where on the axis of event times each piece holds at `now`, and until when (microseconds) that is so."""
-    good, buckets = FOREVER, list[tuple[int, int, int, int]]()
-    for no in range(len(pieces) - 1):
-        age = pieces[no + 1].start
-        grain = max(_cut_grain(pieces[no].decision), _cut_grain(pieces[no + 1].decision))
-        if grain == 0:
+class Cut(NamedTuple):
+    """A bound of age (microseconds) and how coarse the bucket at it is."""
+
+    age: int
+    grain: int
+
+    def bucket(self, now: int) -> tuple[int, int]:
+        """The stretch of event times that is neither wholly younger nor wholly older at `now`."""
+        start = EARLY_ANCHOR + (now - self.age - EARLY_ANCHOR) // self.grain * self.grain
+        return start, start + self.grain
+
+
+def cuts(pieces: Sequence[Aged]) -> list[Cut | None]:
+    """The cut after each piece but the last; None where nothing is shown on either side."""
+    found: list[Cut | None] = []
+    for young, old in pairwise(pieces):
+        grain = max(_cut_grain(young.decision), _cut_grain(old.decision))
+        found.append(Cut(old.start, grain) if grain else None)
+    return found
+
+
+def stretches(pieces: Sequence[Aged], now: int, merge: Merge) -> list[Stretch]:
+    """Where on the axis of event times each piece holds at `now`; `merge` gives the meet of several decisions."""
+    buckets = list[tuple[int, int, int, int]]()
+    for no, cut in enumerate(cuts(pieces)):
+        if cut is None:
             continue
-        start = EARLY_ANCHOR + (now - age - EARLY_ANCHOR) // grain * grain
-        good = min(good, start + grain + age)
-        bucket = (start, start + grain, no, no + 1)
+        bucket = (*cut.bucket(now), no, no + 1)
         while buckets and bucket[1] > buckets[-1][0]:
             last = buckets.pop()
             bucket = (min(bucket[0], last[0]), max(bucket[1], last[1]), last[2], bucket[3])
         buckets.append(bucket)
-    return _lay(pieces, buckets), good
+    return _lay(pieces, buckets, merge)
 
 
-def _lay(pieces: Sequence[Aged], buckets: Sequence[tuple[int, int, int, int]]) -> list[Stretch]:
+def _lay(pieces: Sequence[Aged], buckets: Sequence[tuple[int, int, int, int]], merge: Merge) -> list[Stretch]:
     """Youngest first: the piece above each bucket, the bucket itself, and what is older than the last."""
     laid, top, no = list[Stretch](), FOREVER, 0
     for start, end, first, last in buckets:
         laid.append(Stretch(end, top, pieces[no].decision))
-        laid.append(Stretch(start, end, both([p.decision for p in pieces[first : last + 1]])))
+        laid.append(Stretch(start, end, merge([p.decision for p in pieces[first : last + 1]])))
         top, no = start, last
     laid.append(Stretch(-FOREVER, top, pieces[no].decision))
     return [s for s in laid if s.start < s.end and s.decision.visible]

@@ -21,7 +21,7 @@ from commonwatch.agreements.lattice import TRUE, top_of
 from commonwatch.agreements.reader import Reader
 from commonwatch.events import rungs
 from commonwatch.events.fields import FAMILIES, FieldName, family_of
-from commonwatch.govern.decide.decisions import FOREVER, Aged, Decision, stretches
+from commonwatch.govern.decide.decisions import FOREVER, Aged, Cut, Decision, both, cuts, stretches
 from commonwatch.govern.decide.shown import FIELD_NO, SCOPE, SUBNET, TOKEN_FIELDS, WORDS, fields_word, words
 from commonwatch.govern.policy import OrgInfo
 
@@ -66,6 +66,8 @@ class Table(msgspec.Struct, frozen=True):
     tokens: tuple[Token, ...]
     texts: Mapping[str, tuple[str | Token, ...]]
     codes: tuple[dict[str, int | None], ...]
+    cuts: frozenset[Cut]
+    numbers: Book
     digest: str
 
     @property
@@ -80,62 +82,35 @@ KEY_NAMES: dict[FieldName, str] = {field: f"k_{field}" for field in TOKEN_FIELDS
 PARAMETERS = ("tlp", "dno", "grain", *WORD_NAMES, "fields", "src_rung", "dst_rung", *KEY_NAMES.values(), *ORG_DIMS)
 
 
-class Builder:
-    """Collects decisions of one reader and lays them out."""
+class Book:
+    """Numbers of one reader under one policy epoch: decisions, tokens and texts keep theirs from table to table."""
 
-    def __init__(self, reader: Reader, now: int, orgs: Mapping[str, OrgInfo]) -> None:
-        self._reader, self._now, self._orgs = reader, now, orgs
+    def __init__(self, reader: Reader, orgs: Mapping[str, OrgInfo]) -> None:
+        self._reader, self._orgs = reader, orgs
         self._communities: Mapping[str, str] = {}
         self._numbers: dict[int, int] = {}
-        self._decisions: list[Decision] = []
-        self._tokens: dict[Token, int] = {}
-        self._texts: dict[str, dict[str | Token, int]] = {dim: {} for dim in ORG_DIMS}
-        self._codes: list[dict[str, int | None]] = []
-        self._laid: dict[int, tuple[tuple[int, int, int], ...]] = {}
-        self._rows: list[tuple[int, int, int, int, int]] = []
-        self._good = FOREVER
+        self._merged: dict[tuple[int, ...], tuple[Decision, Sequence[Decision]]] = {}
+        self.decisions: list[Decision] = []
+        self.tokens: dict[Token, int] = {}
+        self.texts: dict[str, dict[str | Token, int]] = {dim: {} for dim in ORG_DIMS}
+        self.codes: list[dict[str, int | None]] = []
 
-    def add(self, handling: int, tlp: int, pieces: Sequence[Aged], communities: Mapping[str, str]) -> None:
-        """The pieces of one handling; `communities`: clause -> community of its shared pseudonyms.
-
-        Equal lists (the same object) are laid out once.
-        """
-        self._communities = communities
-        laid = self._laid.get(id(pieces))
-        if laid is None:
-            found, good = stretches(pieces, self._now)
-            self._good = min(self._good, good)
-            laid = self._laid[id(pieces)] = tuple((s.start, s.end, self._number(s.decision)) for s in found)
-        self._rows.extend((start, end, handling, tlp, dno) for start, end, dno in laid)
-
-    def table(self) -> Table:
-        """The finished table."""
-        epoch = (self._now - rungs.ANCHOR) // READER_EPOCH
-        good = min(self._good, rungs.ANCHOR + (epoch + 1) * READER_EPOCH)
-        bands = tuple(_bands(self._rows, self._parameters()))
-        texts = {dim: tuple(found) for dim, found in self._texts.items()}
-        tokens = tuple(self._tokens)
-        digest = _digest(bands, tokens, texts, epoch)
-        return Table(
-            self._reader,
-            self._now,
-            good,
-            epoch,
-            bands,
-            tuple(self._decisions),
-            tokens,
-            texts,
-            tuple(self._codes),
-            digest,
-        )
-
-    def _number(self, decision: Decision) -> int:
+    def number(self, decision: Decision, communities: Mapping[str, str]) -> int:
+        """The number of a decision (the same object, the same number)."""
         no = self._numbers.get(id(decision))
         if no is None:
-            no = self._numbers[id(decision)] = len(self._decisions)
-            self._decisions.append(decision)
-            self._codes.append(self._row(decision, no))
+            self._communities = communities
+            no = self._numbers[id(decision)] = len(self.decisions)
+            self.decisions.append(decision)
+            self.codes.append(self._row(decision, no))
         return no
+
+    def merge(self, decisions: Sequence[Decision]) -> Decision:
+        """The meet of several decisions; the same several, the same object. (Their originals are kept alive by it.)"""
+        key = tuple(id(d) for d in decisions)
+        if key not in self._merged:
+            self._merged[key] = both(decisions), tuple(decisions)
+        return self._merged[key][0]
 
     def _row(self, decision: Decision, no: int) -> dict[str, int | None]:
         levels = decision.levels
@@ -157,7 +132,7 @@ class Builder:
             token = Token(decision.owner, field, "", f"held-{form}" if form in {"det", "pfx"} else "held")
         else:
             token = Token(decision.owner, field, self._recipient(decision, field, point.linkage), form)
-        return self._tokens.setdefault(token, len(self._tokens))
+        return self.tokens.setdefault(token, len(self.tokens))
 
     def _recipient(self, decision: Decision, field: FieldName, linkage: int) -> str:
         """One-time tokens are for the answer, shared ones for the community whose agreement raised them."""
@@ -171,7 +146,7 @@ class Builder:
 
     def _text(self, dim: str, decision: Decision) -> int | None:
         shown: str | Token | None = self._owner(decision) if dim == "org" else self._attribute(dim, decision)
-        return None if not shown else self._texts[dim].setdefault(shown, len(self._texts[dim]))
+        return None if not shown else self.texts[dim].setdefault(shown, len(self.texts[dim]))
 
     def _owner(self, decision: Decision) -> str | Token | None:
         point = decision.levels[FIELD_NO["owner"]]
@@ -190,13 +165,49 @@ class Builder:
         shown = rungs.rung(family, precision, field, value or None)
         return str(shown) if shown else None
 
-    def _parameters(self) -> dict[str, pa.Array]:
-        wide = {"w0", "w1", "grain", "fields"} | set(WORD_NAMES)
+    def parameters(self) -> dict[str, pa.Array]:
+        """Every parameter column but `tlp`, one row per decision number."""
+        wide = {"grain", "fields", *WORD_NAMES}
         return {
-            name: pa.array([row[name] for row in self._codes], pa.int64() if name in wide else pa.int32())
+            name: pa.array([row[name] for row in self.codes], pa.int64() if name in wide else pa.int32())
             for name in PARAMETERS
             if name != "tlp"
         }
+
+
+class Builder:
+    """Lays the decisions of one reader out on handlings and event times, at one instant."""
+
+    def __init__(self, reader: Reader, now: int, book: Book) -> None:
+        self._reader, self._now, self._book = reader, now, book
+        self._laid: dict[int, tuple[tuple[int, int, int], ...]] = {}
+        self._rows: list[tuple[int, int, int, int, int]] = []
+        self._cuts: set[Cut] = set()
+
+    def add(self, handling: int, tlp: int, pieces: Sequence[Aged], communities: Mapping[str, str]) -> None:
+        """The pieces of one handling; `communities`: clause -> community of its shared pseudonyms.
+
+        Equal lists (the same object) are laid out once.
+        """
+        laid = self._laid.get(id(pieces))
+        if laid is None:
+            found = stretches(pieces, self._now, self._book.merge)
+            self._cuts.update(cut for cut in cuts(pieces) if cut)
+            numbered = ((s.start, s.end, self._book.number(s.decision, communities)) for s in found)
+            laid = self._laid[id(pieces)] = tuple(numbered)
+        self._rows.extend((start, end, handling, tlp, dno) for start, end, dno in laid)
+
+    def table(self) -> Table:
+        """The finished table."""
+        book, epoch = self._book, (self._now - rungs.ANCHOR) // READER_EPOCH
+        ends = [rungs.ANCHOR + (epoch + 1) * READER_EPOCH, *(c.bucket(self._now)[1] + c.age for c in self._cuts)]
+        bands = tuple(_bands(self._rows, book.parameters()))
+        texts = {dim: tuple(found) for dim, found in book.texts.items()}
+        return Table(
+            reader=self._reader, now=self._now, good_until=min(ends), epoch_no=epoch, bands=bands,
+            decisions=tuple(book.decisions), tokens=tuple(book.tokens), texts=texts, codes=tuple(book.codes),
+            cuts=frozenset(self._cuts), numbers=book, digest=_digest(bands, tuple(book.tokens), texts, epoch),
+        )  # fmt: skip
 
 
 def _form(field: FieldName, precision: int) -> str:
@@ -223,6 +234,15 @@ def _bands(rows: list[tuple[int, int, int, int, int]], parameters: dict[str, pa.
         if inside.any():
             made.append(Band(low, high, _rows(handling[inside], tlp[inside], dno[inside], parameters)))
     return made
+
+
+def ranged(bands: Sequence[Band]) -> Band:
+    """Several bands as one, with a range per row."""
+    parts = []
+    for band in bands:
+        start, end = (pa.array(np.full(band.rows.num_rows, bound, np.int64)) for bound in (band.start, band.end))
+        parts.append(band.rows.append_column("start", start).append_column("end", end))
+    return Band(-FOREVER, FOREVER, pa.concat_tables(parts), ranged=True)
 
 
 def _rows(handling: Ints, tlp: Ints, dno: Ints, parameters: dict[str, pa.Array]) -> pa.Table:
