@@ -46,8 +46,17 @@ def agreement(owner: str, rng: random.Random) -> Any:
         "dst_port": "exact", "action": "exact", "owner_sector": "exact", "user": "pseudonym",
     }  # fmt: skip
     until = rng.choice((None, None, 720, 2_160))
-    late = share("late", to("cert"), {**fields, "time": "hour"}, events=("dns",), tlp="green", after=rng.choice((0, 24)))
-    main = share("main", to("mssp"), fields, events=CLASSES[: rng.randrange(3, 6)], tlp=rng.choice(("green", "amber")), until=until)
+    late = share(
+        "late", to("cert"), {**fields, "time": "hour"}, events=("dns",), tlp="green", after=rng.choice((0, 24))
+    )
+    main = share(
+        "main",
+        to("mssp"),
+        fields,
+        events=CLASSES[: rng.randrange(3, 6)],
+        tlp=rng.choice(("green", "amber")),
+        until=until,
+    )
     return documents(owner, main, late)
 
 
@@ -58,7 +67,11 @@ def fill(store: Store, owners: list[str], rows: int, seed: int = 1) -> None:
     sizes = np.maximum(1, (weights / weights.sum() * rows).astype(int))
     for number, (owner, size) in enumerate(zip(owners, sizes, strict=True)):
         columns = events(rng, int(size))
-        store.append(StoredBatch(batch_uid=number + 1, gateway="bench", org=owner, received=NOW, columns=columns, profiles=(EXACT,)))
+        store.append(
+            StoredBatch(
+                batch_uid=number + 1, gateway="bench", org=owner, received=NOW, columns=columns, profiles=(EXACT,)
+            )
+        )
     store.compact()
 
 
@@ -68,8 +81,12 @@ def events(rng: np.random.Generator, size: int) -> dict[str, Any]:
     taken = NUMBERS[rng.choice(5, size, p=(0.05, 0.2, 0.35, 0.3, 0.1))]
     v4 = (0xFFFF << 32) | (rng.zipf(1.3, size) % 3_000_000 + 0x0B000000)
     family = pa.DictionaryArray.from_arrays(rng.integers(0, 60, size, np.int32), FAMILIES).cast(pa.string())
-    rule = pa.DictionaryArray.from_arrays(np.minimum(rng.zipf(1.2, size), 2_000).astype(np.int32) - 1, RULES).cast(pa.string())
-    users = pa.DictionaryArray.from_arrays(rng.integers(0, 40, size, np.int32), [f"user{i}" for i in range(40)]).cast(pa.string())
+    rule = pa.DictionaryArray.from_arrays(np.minimum(rng.zipf(1.2, size), 2_000).astype(np.int32) - 1, RULES).cast(
+        pa.string()
+    )
+    users = pa.DictionaryArray.from_arrays(rng.integers(0, 40, size, np.int32), [f"user{i}" for i in range(40)]).cast(
+        pa.string()
+    )
     return {
         "event_uid": pa.FixedSizeBinaryArray.from_buffers(pa.binary(16), size, [None, pa.py_buffer(uids)]).cast(pa.binary()),
         "time": NOW - rng.integers(0, SPAN * DAY, size), "event_class": taken, "tlp": rng.integers(0, 3, size),
@@ -102,7 +119,17 @@ def ungoverned(store: Store) -> dict[str, exp.Expr]:
         made = exp.select(*keys, count.copy()).from_(raw(store, columns))
         return made.group_by(*(exp.Literal.number(i + 1) for i in range(len(keys)))).order_by(top.copy()).limit(20)
 
-    page = ["time", "handling", "severity_id", "rule_name", "malware_family", "src_ip_hi", "src_ip_lo", "dst_ip_lo", "dst_port"]
+    page = [
+        "time",
+        "handling",
+        "severity_id",
+        "rule_name",
+        "malware_family",
+        "src_ip_hi",
+        "src_ip_lo",
+        "dst_ip_lo",
+        "dst_port",
+    ]
     return {
         "histogram 6h": exp.select(day.as_("b"), count.copy()).from_(raw(store, ["time"])).group_by(one),
         "histogram one family": exp.select(day.as_("b"), count.copy()).from_(raw(store, ["time", "malware_family"]))
@@ -204,8 +231,12 @@ def show(result: dict[str, Any]) -> None:
           f"{result['rows']:,} events, {result['visible']:,} of them visible to the reader")  # fmt: skip
     print(f"  {'milliseconds, median of ' + str(RUNS):24} {'raw':>9} {'governed':>9}          {'hot':>9}")
     for name, q in result["queries"].items():
-        print(f"  {name:24} {q['raw_ms']:9.1f} {q['governed_ms']:9.1f}  x{q['ratio']:<6.2f} {q['hot_ms']:9.1f}  x{q['hot_ratio']:.2f}")
-    print(f"  median ratio: governed x{result['median_ratio']}, from a snapshot (a reader who asks often) x{result['median_hot_ratio']}")
+        print(
+            f"  {name:24} {q['raw_ms']:9.1f} {q['governed_ms']:9.1f}  x{q['ratio']:<6.2f} {q['hot_ms']:9.1f}  x{q['hot_ratio']:.2f}"
+        )
+    print(
+        f"  median ratio: governed x{result['median_ratio']}, from a snapshot (a reader who asks often) x{result['median_hot_ratio']}"
+    )
     print(f"  first question (compiles the table) {result['first_ask_s']} s, snapshot made in {result['snapshot_s']} s, "
           f"revocation to effect {result['revocation_s']} s")  # fmt: skip
 

@@ -1,6 +1,5 @@
 """A small community for tests of store and govern: owners with agreements, events, a policy one can change, keys."""
 
-# ruff: noqa: E501 - tables of values read better in wide rows
 from __future__ import annotations
 
 import datetime as dt

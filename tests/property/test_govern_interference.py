@@ -1,6 +1,5 @@
 """Changing what is withheld changes no byte of anything a reader can fetch; a canary in it appears nowhere."""
 
-
 from __future__ import annotations
 
 import random

@@ -1,6 +1,5 @@
 """What SQL answers is what the reference says: effective(), rungs and tokens, on random agreements and events."""
 
-
 from __future__ import annotations
 
 import random

@@ -59,7 +59,7 @@ def test_a_snapshot_is_gone_with_its_epoch_its_hours_or_a_compaction(worlds):
     (quick, mine), _ = worlds
     for change in (
         lambda: mine.replace(documents("acme", share("now", to("mssp"), EXACT), state="revoked")),
-        lambda: setattr(mine, "now", mine.now + LIFE), quick._store.compact,
+        lambda: setattr(mine, "now", mine.now + LIFE + DAY), quick._store.compact,
     ):  # fmt: skip
         assert quick.warm(reader())
         change()
