@@ -12,10 +12,12 @@ from pathlib import Path
 
 import httpx
 
+from commonwatch import simulate
 from commonwatch.cli.demo.stage import command, free_port, run
 from commonwatch.govern.policy import OrgInfo
 from commonwatch.hub.bootstrap import Founded, PersonSpec, Spec, found
 from commonwatch.hub.settings import Settings
+from commonwatch.simulate.params import Params
 
 CLASSES = ["malware", "intrusion", "firewall", "web", "integrity", "log", "application", "system", "dns", "flow", "auth", "mail"]  # fmt: skip
 FIELDS = ["time", "owner", "severity", "signature", "src_ip", "dst_ip", "src_port", "dst_port", "protocol", "domain", "action"]  # fmt: skip
@@ -35,10 +37,19 @@ def agreement(owner: str, reader: str) -> dict[str, object]:
     }  # fmt: skip
 
 
+def simulated_member(days: float = 6, seed: int = 3) -> list[bytes]:
+    """What one simulated member's sensor writes."""
+    made = simulate.community(Params(members=2, days=days, seed=seed))
+    member = next(m for m in made.members if "sme" in m.roles)
+    return [line for _, line in made.records(member, made.params.begins, made.params.until)]
+
+
 class Live:
     """One hub, one member with one gateway, one operator."""
 
-    def __init__(self, folder: Path, member: str = "acorn-foods", operator: str = "harbour-mss") -> None:
+    def __init__(
+        self, folder: Path, member: str = "acorn-foods", operator: str = "harbour-mss", administrator: str = ""
+    ) -> None:
         self.folder, self.member, self.operator = folder, member, operator
         port = free_port()
         self.url = f"http://127.0.0.1:{port}"
@@ -49,8 +60,17 @@ class Live:
         self.founded: Founded = found(
             self.settings,
             Spec(
-                organisations=(OrgInfo(member, "Acorn Foods", ("sme",)), OrgInfo(operator, "Harbour", ("mssp",))),
+                organisations=(
+                    OrgInfo(member, "Acorn Foods", ("sme",)),
+                    OrgInfo(operator, "Harbour", ("mssp",)),
+                    *([OrgInfo(administrator, "Keeper", ("mssp",))] if administrator else []),
+                ),
                 people=(
+                    *(
+                        [PersonSpec("root", "Root", administrator, admin=True, operator=True, uses=9)]
+                        if administrator
+                        else []
+                    ),
                     PersonSpec("olga", "Olga", operator, ("operate",), uses=99),
                     PersonSpec("anna", "Anna", member, ("operate",), admin=True, uses=99),
                 ),
@@ -113,7 +133,7 @@ class Live:
 
     def total(self, person: str) -> int:
         """How many events a person's organisation may see."""
-        with self.browser(person) as http:
+        with contextlib.closing(self.browser(person)) as http:
             answer = http.post("/api/query", json={"kind": "histogram", "bin": "1w"})
             assert answer.is_success, answer.text
             return int(answer.json()["total"])

@@ -11,9 +11,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from commonwatch import simulate
-from commonwatch.simulate.params import Params
-from scenario.live import Live
+from scenario.live import Live, simulated_member
 
 KILLS = 50
 
@@ -22,13 +20,6 @@ def real_lines(samples: Path) -> list[bytes]:
     """The real stream: 19,657 records."""
     with gzip.open(samples / "suricata" / "suricatalog_eve_nostats.jsonl.gz") as file:
         return file.read().splitlines(keepends=True)
-
-
-def simulated_lines() -> list[bytes]:
-    """Some ten thousand records of a simulated member."""
-    made = simulate.community(Params(members=2, days=6, seed=3))
-    member = next(m for m in made.members if "sme" in m.roles)
-    return [line for _, line in made.records(member, made.params.begins, made.params.until)]
 
 
 class Feeder(threading.Thread):
@@ -78,7 +69,7 @@ def test_nothing_acknowledged_is_lost_and_nothing_is_stored_twice(
     try:
         lines = real_lines(request.getfixturevalue("samples"))
     except pytest.skip.Exception:
-        lines = simulated_lines()
+        lines = simulated_member()
     rng = random.Random(11)
     log = tmp_path / "eve.json"
     log.touch()
