@@ -44,6 +44,7 @@ class Feeder(threading.Thread):
 
 def torment(live: Live, log: Path, kills: int, rng: random.Random) -> None:
     """Kill gateway or hub at random moments and start it again, `kills` times."""
+    live.kill(live.gateway)
     live.tail(log)
     for _ in range(kills):
         time.sleep(rng.uniform(0.05, 1.4))
