@@ -30,7 +30,7 @@ from doubles.govern import DAY, EXACT, HOUR, NOW, Keys, Log, Policy, batch, even
 from strategies.agreements import READERS, owner_documents
 
 #: Each example asks for every row several times.
-FEW = settings().max_examples // 6
+FEW = settings().max_examples // 8
 #: Shrinking asks thousands of questions; the seed reproduces an example as well.
 HEAVY = settings(max_examples=FEW, phases=(Phase.explicit, Phase.reuse, Phase.generate))
 OWNERS = ("alpha-dental", "echo-farm")
