@@ -50,11 +50,10 @@ class Asking:
         self.compiled, self.vault, self.shuffle, self.snapshot = using
         self.table: Table = self.compiled.table
         self.used: set[str] = set()
-        self._numbers = {id(d): no for no, d in enumerate(self.table.decisions)}
 
     def dno(self, decision: Decision) -> int:
         """The number of one of the table's decisions."""
-        return self._numbers[id(decision)]
+        return self.table.numbers.no(decision)
 
     def predicates(self, found: Filter, watermark: int) -> Predicates:
         """The filter as predicates under this reader's table."""

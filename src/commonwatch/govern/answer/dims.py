@@ -163,8 +163,8 @@ def group(dim: Dim, table: Table | None = None) -> list[exp.Expr]:
 def _address_group(dim: Dim, table: Table | None) -> list[exp.Expr]:
     """Token number, address halves, network halves, country and scope: the last four only where a rung shows them."""
     side, hi, lo, net_hi, net_lo = dim.key[:3], *dim.columns
-    rungs = {code[f"{side}_rung"] for code in table.codes} if table else {SCOPE, COUNTRY, NETWORK}
-    keyed = table is None or any(code[dim.keyed or ""] is not None for code in table.codes)
+    rungs = table.present[f"{side}_rung"] if table else {SCOPE, COUNTRY, NETWORK}
+    keyed = table is None or bool(table.present[dim.keyed or ""] - {None})
     shown = [column(dim.keyed or "") if keyed else typed(exp.null(), "INTEGER"), column(hi), column(lo)]
     shown += [column(c) if NETWORK in rungs else typed(exp.null(), "BIGINT") for c in (net_hi, net_lo)]
     for rung, name, kind in ((COUNTRY, f"{side}_country", "VARCHAR"), (SCOPE, f"{side}_scope", "INTEGER")):

@@ -55,7 +55,11 @@ class Band(NamedTuple):
 
 
 class Table(msgspec.Struct, frozen=True):
-    """A compiled decision table. `texts`: per organisation dimension, the shown text (or token) behind each code."""
+    """A compiled decision table. `texts`: per organisation dimension, the shown text (or token) behind each code.
+
+    `coarsest` is the coarsest disclosed time grain (microseconds, at least 1), `present` the values some parameters of
+    addresses take in it: both only save work.
+    """
 
     reader: Reader
     now: int
@@ -69,11 +73,8 @@ class Table(msgspec.Struct, frozen=True):
     cuts: frozenset[Cut]
     numbers: Book
     digest: str
-
-    @property
-    def coarsest(self) -> int:
-        """The coarsest disclosed time grain in microseconds, at least 1."""
-        return max((d.grain for d in self.decisions), default=1) or 1
+    coarsest: int
+    present: Mapping[str, frozenset[int | None]]
 
 
 #: Parameters of a decision, in the order of the table's columns after `handling`.
@@ -104,6 +105,10 @@ class Book:
             self.decisions.append(decision)
             self.codes.append(self._row(decision, no))
         return no
+
+    def no(self, decision: Decision) -> int:
+        """The number of a decision that has one."""
+        return self._numbers[id(decision)]
 
     def merge(self, decisions: Sequence[Decision]) -> Decision:
         """The meet of several decisions; the same several, the same object. (Their originals are kept alive by it.)"""
@@ -203,10 +208,14 @@ class Builder:
         ends = [rungs.ANCHOR + (epoch + 1) * READER_EPOCH, *(c.bucket(self._now)[1] + c.age for c in self._cuts)]
         bands = tuple(_bands(self._rows, book.parameters()))
         texts = {dim: tuple(found) for dim, found in book.texts.items()}
+        named = ("src_rung", "dst_rung", "k_src_ip", "k_dst_ip")
+        present = {name: frozenset(code[name] for code in book.codes) for name in named}
+        coarsest = max((d.grain for d in book.decisions), default=1) or 1
         return Table(
             reader=self._reader, now=self._now, good_until=min(ends), epoch_no=epoch, bands=bands,
             decisions=tuple(book.decisions), tokens=tuple(book.tokens), texts=texts, codes=tuple(book.codes),
             cuts=frozenset(self._cuts), numbers=book, digest=_digest(bands, tuple(book.tokens), texts, epoch),
+            coarsest=coarsest, present=present,
         )  # fmt: skip
 
 
