@@ -19,6 +19,7 @@ from commonwatch.audit.verify import verify_checkpoint, verify_consistency
 from commonwatch.errors import Conflict, NotAuthenticated, SignatureError, Unavailable
 from commonwatch.hub.bootstrap import Founded
 from commonwatch.hub.core import Core, Office, audit_key
+from commonwatch.hub.stream import Stream
 from commonwatch.web.ports import Principal
 from commonwatch.wire.auth import sign_request
 from commonwatch.wire.enrolment import EnrolCode, EnrolReply, EnrolRequest, open_reply, seal_request
@@ -110,6 +111,19 @@ def test_a_gateway_hears_hello_then_a_snapshot_its_owner_signed_then_what_it_mis
     assert bytes.fromhex(head.key) == reply.audit_key
     fields = {name: getattr(head, name) for name in ("origin", "size", "root", "time", "key", "signature")}
     assert verify_checkpoint(fields, reply.audit_key)
+
+
+def test_what_comes_while_a_snapshot_is_due_is_told_as_well(tower: Tower) -> None:
+    principal = tower.enrol()[2]
+
+    async def run() -> list[Downlink]:
+        stream = Stream(tower.core.downlink, principal, 0)
+        stream.renewed -= 60
+        async with tower.core.push.listen("acme") as listener:
+            tower.core.push.alert("acme", AlertMessage("a1", "Outbreak", 1))
+            return await stream.due(listener)
+
+    assert [type(line) for line in asyncio.run(run())] == [SnapshotMessage, AlertMessage]
 
 
 def test_a_revocation_brings_a_snapshot_without_the_agreement_within_a_second(tower: Tower) -> None:

@@ -224,7 +224,7 @@ class Notices:
         self.watched += 1
         try:
             yield "hello", {"epoch": 3, "watermark": ""}
-            while not self.lost.is_set():  # noqa: ASYNC110  (a threading event, set by the test)
+            while not self.lost.is_set():
                 await asyncio.sleep(0.01)
             yield "bye", {"reason": "session-ended"}
         finally:

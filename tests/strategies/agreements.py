@@ -106,9 +106,7 @@ def purposes(least=1):
     """Purposes of a clause: mostly many."""
     alone = [(p,) for p in PURPOSES]
     return pick(
-        [*[PURPOSES] * 5, PURPOSES[:3], PURPOSES[1:], *alone]
-        if least
-        else [(), (), (), (), (), *alone, PURPOSES[:2]]
+        [*[PURPOSES] * 5, PURPOSES[:3], PURPOSES[1:], *alone] if least else [(), (), (), (), (), *alone, PURPOSES[:2]]
     )
 
 

@@ -96,7 +96,7 @@ def test_streams_let_go_of_their_source_when_the_client_leaves(hub: Served) -> N
     with hub.client() as client:
         with client.stream("GET", "/api/stream") as answer:
             next(answer.iter_lines())
-            assert hub.ports.notices.watched == 1  # type: ignore[attr-defined]
+            wait_for("the notices are taken", lambda: hub.ports.notices.watched == 1)  # type: ignore[attr-defined]
         wait_for("the notices are given back", lambda: hub.ports.notices.watched == 0)  # type: ignore[attr-defined]
         with client.stream("GET", "/gateway/stream", headers={"CW-Gateway": "gw-1"}) as answer:
             assert next(answer.iter_lines()) == '{"kind":"ping","hub_time":1}'

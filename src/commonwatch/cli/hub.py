@@ -140,6 +140,8 @@ def _agreement(subs: Subs) -> None:
     group = _group(subs, "agreement", "signed documents")
     register = _command(group, "register", "register a fully signed envelope", _run_register)
     register.add_argument("file", help="JSON envelope, or - for standard input")
+    stated = _command(group, "state", "register a statement signed elsewhere (revoke, suspend, ...)", _run_state)
+    stated.add_argument("file", help="JSON envelope, or - for standard input")
     held = _command(group, "sign-for", "sign a document with the keys this hub holds, and register it", _run_sign_for)
     held.add_argument("file", help="the document, YAML or JSON, or - for standard input")
     accept = _command(group, "accept", "accept an agreement's duties with a key this hub holds", _run_accept)
@@ -273,6 +275,11 @@ def _run_code(args: argparse.Namespace) -> None:
 def _run_gateway_drop(args: argparse.Namespace) -> None:
     with _office(args) as office:
         office.enrolments.drop(args.gateway)
+
+
+def _run_state(args: argparse.Namespace) -> None:
+    with _office(args) as office:
+        print(json.dumps({"epoch": office.documents.state(_read(args.file))}))
 
 
 def _run_register(args: argparse.Namespace) -> None:

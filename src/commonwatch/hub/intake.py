@@ -80,7 +80,7 @@ class Intake:
             row = session.get(SnapshotNumber, header.org)
         self._issued[header.org] = row.number if row else 0
         if header.snapshot > self._issued[header.org]:
-            todo = "the hub was restored from an old backup: restore a newer one, see `commonwatch hub init --help`"
+            todo = "the hub was restored from an old backup: restore a newer backup of its metadata"
             raise Unavailable(
                 "a gateway holds a newer policy snapshot than this hub", where="header.snapshot", todo=todo
             )

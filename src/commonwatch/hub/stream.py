@@ -119,7 +119,7 @@ class Stream:
         now = time.monotonic()
         if isinstance(message, EpochRose) or now - self.renewed > PING:
             lines += await self._snapshot()
-        elif message is not None and not isinstance(message, Watermark):
+        if message is not None and not isinstance(message, Watermark | EpochRose):
             lines.append(message)
         if now - self.headed > CHECKPOINT:
             lines += await self._head()

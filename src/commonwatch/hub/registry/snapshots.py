@@ -53,7 +53,7 @@ class Snapshots:
         """The newest snapshot, made now when what it covers changed or it is a minute old. Raises Unavailable."""
         resolved = self.policy.resolved()
         if org in resolved.closed:
-            todo = "restore a newer backup of the metadata; see `commonwatch hub recover --help`"
+            todo = "restore a newer backup of the metadata"
             raise Unavailable("this hub is behind what the owner's gateways hold", todo=todo)
         covered = parts_of(org, resolved)
         with self._locks[org]:
