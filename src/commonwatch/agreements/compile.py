@@ -136,9 +136,7 @@ class Compiled:
         agreements = [] if self._own else docs.own
         self._shares = [s for i, live in enumerate(agreements) for s in _shares(i, live, reader)]
         useful = {s.agreement for s in self._shares if not s.never and not s.inactive}
-        self._limits = [
-            limit for i in sorted(useful) for limit in _limits(i, limits_on(docs, agreements[i]), reader)
-        ]
+        self._limits = [limit for i in sorted(useful) for limit in _limits(i, limits_on(docs, agreements[i]), reader)]
         if docs.charter and useful:
             self._limits += _limits(-1, ((docs.charter, c) for c in docs.charter.clauses), reader)
         self._done: dict[tuple[object, ...], list[Piece]] = {}

@@ -22,12 +22,13 @@ from commonwatch.govern.answer.dims import column
 from commonwatch.govern.answer.filters import Predicates
 from commonwatch.govern.decide.shown import BITS_OF, EXACT, FIELD_NO, WORD_BITS, Levels
 from commonwatch.govern.decide.table import WORD_NAMES
-from commonwatch.govern.relation import Window, number, raw_column
+from commonwatch.govern.relation import Window, null, number, raw_column
 
 ObservableKind = Literal["ip", "domain", "url", "sha256", "sha1", "md5", "mail"]
 _ALWAYS = (EventClass.MALWARE, EventClass.INTRUSION, EventClass.WEB, EventClass.MAIL)
 _DENIED_ONLY = (EventClass.FIREWALL, EventClass.AUTH)
 _DENIED = 2
+_HASHES = ("sha256", "sha1", "md5")
 
 
 class Observable(msgspec.Struct, frozen=True, kw_only=True):
@@ -167,13 +168,27 @@ def _fresh(
     """The values of each kind that a visible event stored after arrival `since` shows; kinds without any are absent."""
     late = exp.GT(this=raw_column("arrival"), expression=number(since))
     view = asking.view(Predicates([], [_of_worth(), late], [], Window()), needs)
+    tree: exp.Query = _kinded(0, sources[0], view)
+    for at, source in enumerate(sources[1:], 1):
+        tree = exp.union(tree, _kinded(at, source, view), distinct=True, copy=False)
     found: dict[ObservableKind, list[dict[str, Any]]] = {}
-    for source in sources:
-        keys = [column(v).as_(f"x{i}") for i, v in enumerate(source.values)]
-        tree = exp.select(*keys).distinct().from_(view.copy()).where(*source.where, _worth())
-        if rows := asking.run(tree).to_pylist():
-            found.setdefault(source.kind, []).extend(rows)
+    for row in asking.run(tree).to_pylist():
+        source = sources[row["source"]]
+        values = (row["hi"], row["lo"]) if len(source.values) > 1 else (row["text"] or row["blob"],)
+        found.setdefault(source.kind, []).append({f"x{i}": value for i, value in enumerate(values)})
     return found
+
+
+def _kinded(source_no: int, source: _Source, view: exp.Table) -> exp.Select:
+    """The values of one source, padded so that all sources fit into one answer."""
+    names = ("hi", "lo") if len(source.values) > 1 else ("blob" if source.kind in _HASHES else "text",)
+    filled = dict(zip(names, source.values, strict=True))
+    padded = [
+        (column(filled[name]) if name in filled else null(kind)).as_(name)
+        for name, kind in (("hi", "BIGINT"), ("lo", "BIGINT"), ("text", "VARCHAR"), ("blob", "BLOB"))
+    ]
+    tree = exp.select(number(source_no).as_("source"), *padded).distinct()
+    return tree.from_(view.copy()).where(*source.where, _worth())
 
 
 def _of_worth() -> exp.Expr:

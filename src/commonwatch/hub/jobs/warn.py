@@ -1,13 +1,15 @@
 """Warning: alerts are brought up to date beside the telling of indicators, never in its way.
 
-Rules held here: one look at a time, at least `REST` seconds apart; what changed is in the audit log and is told to the
-organisation's gateways and browsers; a failure is tried again and never stops the loop.
+Rules held here: one look at a time, at least `REST` seconds apart and never more than a quarter of the time; what
+changed is in the audit log and is told to the organisation's gateways and browsers; a failure is tried again and never
+stops the loop.
 """
 
 from __future__ import annotations
 
 import logging
 import threading
+import time
 
 from commonwatch.detect.watch import Watch
 from commonwatch.govern.policy import DecisionLog
@@ -44,9 +46,10 @@ class Warn(threading.Thread):
         while not self._over.is_set():
             self._news.wait(IDLE)
             self._news.clear()
+            begun = time.monotonic()
             if not self._over.is_set():
                 self.look()
-            self._over.wait(REST)
+            self._over.wait(max(REST, 3 * (time.monotonic() - begun)))
 
     def look(self) -> None:
         """Bring everybody's alerts up to date. Whatever fails is logged by type and tried again."""
