@@ -280,10 +280,10 @@ class Server(ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def handle_error(self, *_: object) -> None:
+    def handle_error(self, request: Any, client_address: Any) -> None:
         """Silence for broken connections, the usual words for everything else."""
         if not isinstance(sys.exception(), ConnectionError):
-            raise
+            super().handle_error(request, client_address)
 
 
 class StandIn:
