@@ -1,6 +1,6 @@
 """Governed beside ungoverned query time, and how long a revocation takes to bite.
 
-Run as a script: `bench_govern.py [--rows 10000000] [--owners 10,200,2000] [--json FILE]`. Events are made with numpy
+Run as a script: `bench_govern.py [--rows 1000000] [--owners 10,200,2000] [--json FILE]`. Events are made with numpy
 straight into the store's layout; every owner has an agreement of its own (levels, ages, classes differ). For each
 typical question the same is asked of the raw tables by a plain tree of nodes and of `Govern.ask`, through the live
 relation ("governed") and with a snapshot, as readers who ask often have it ("hot"); printed are medians and ratios.
@@ -243,7 +243,7 @@ def show(result: dict[str, Any]) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("--rows", type=int, default=10_000_000)
+    parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--owners", default="10,200,2000")
     parser.add_argument("--json", type=Path)
     given = parser.parse_args()

@@ -1,7 +1,8 @@
 """`./dev bench [NAME...] [--write]`: run the benches one by one and print their figures beside their baselines.
 
 Each `bench_<name>.py` is a script that prints a table; machines are shared and noisy, so figures are ratios inside one
-run. `--write` keeps what was printed in docs/reference/benchmarks.md, with the command that gives it.
+run. `--write` keeps what was printed in docs/reference/benchmarks.md, with the command that gives it. What follows `--` goes
+to the benches: `./dev bench govern -- --rows 10000000`.
 """
 
 from __future__ import annotations
@@ -21,10 +22,10 @@ measured in the same run on the same machine ({machine}, Python {python}).
 """
 
 
-def run(script: Path) -> tuple[str, int]:
+def run(script: Path, options: list[str]) -> tuple[str, int]:
     """Run one bench, echoing as it prints; returns its output and exit status."""
     print(f"== {script.stem.removeprefix('bench_')}", flush=True)
-    with subprocess.Popen([sys.executable, str(script)], stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen([sys.executable, str(script), *options], stdout=subprocess.PIPE, text=True) as process:
         lines = []
         for line in process.stdout or ():
             print(line, end="", flush=True)
@@ -34,12 +35,14 @@ def run(script: Path) -> tuple[str, int]:
 
 def main(args: list[str]) -> int:
     """Run the named benches, or all; returns the worst exit status."""
+    at = args.index("--") if "--" in args else len(args)
+    args, options = args[:at], args[at + 1 :]
     write, names = "--write" in args, [a for a in args if not a.startswith("-")]
     scripts = [p for p in sorted(HERE.glob("bench_*.py")) if not names or p.stem.removeprefix("bench_") in names]
     page, worst = [INTRO.format(machine=platform.machine(), python=platform.python_version())], 0
     for script in scripts:
         begun = time.monotonic()
-        output, status = run(script)
+        output, status = run(script, options)
         worst = max(worst, status)
         name = script.stem.removeprefix("bench_")
         page.append(
