@@ -6,6 +6,7 @@ root (authentication and routing, no objects) in the same run. `first`, `middle`
 
 from __future__ import annotations
 
+import logging
 import statistics
 import sys
 import tempfile
@@ -97,6 +98,7 @@ def measure(objects: int, folder: Path) -> tuple[float, ...]:
 
 
 def main() -> int:
+    logging.getLogger("httpx").setLevel(logging.WARNING)
     worst, flat = 0.0, []
     print(f"{'objects':>8} {'root':>8} {'first':>8} {'middle':>8} {'last':>8} {'by type':>8}  page/root  refresh all")
     with tempfile.TemporaryDirectory() as folder:

@@ -179,7 +179,8 @@ def _further(first: Withheld | None, second: Withheld) -> Withheld:
 
 
 def _fields(view: PolicyView, reader: Reader, bests: Sequence[Best]) -> Iterator[FieldShown]:
-    own = reader.org in view.owners
+    mine = view.owners.get(reader.org)
+    own = mine is not None and bool(mine.documents.agreements)  # without any agreement nothing of its own ever leaves
     for field, info in FIELDS.items():
         levels = {level for best in bests for level in best.levels[field]} | ({top_of(field)} if own else set())
         total = WITHHELD
