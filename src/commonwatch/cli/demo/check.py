@@ -169,6 +169,7 @@ def _pictures(claim: _Claims, stage: Stage, report: Report) -> None:
     claim("the CERT sees the outbreak", family in after["cert"]["families"])
     claim("the CERT sees less than the MSSP", 0 < after["cert"]["events"] < after["mssp"]["events"])
     claim("the CERT sees nobody's name", not {m.id for m in stage.smes()} & set(after["cert"]["owners"]))
+    claim("the CERT is told what is withheld from it", "user" in after["cert"]["withheld"])
     claim("the SME sees only its own", after["sme"]["owners"] == [after["sme"]["org"]])
     claim("the ISP sees no owner", not after["isp"]["owners"])
 

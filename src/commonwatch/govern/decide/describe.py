@@ -104,7 +104,14 @@ def describe_fields(
 
 
 def _bests(view: PolicyView, reader: Reader, known: dict[tuple[bytes, Reader], Best]) -> dict[str, Best]:
-    return {owner: _best(policy, reader, known) for owner, policy in sorted(view.owners.items())}
+    skipped = None if _holds_own(view, reader) else reader.org
+    return {owner: _best(view.owners[owner], reader, known) for owner in sorted(view.owners) if owner != skipped}
+
+
+def _holds_own(view: PolicyView, reader: Reader) -> bool:
+    """Whether events of the reader's own can be here at all: without an agreement of its own none ever leaves it."""
+    mine = view.owners.get(reader.org)
+    return mine is not None and bool(mine.documents.agreements)
 
 
 def _best(policy: OwnerPolicy, reader: Reader, known: dict[tuple[bytes, Reader], Best]) -> Best:
@@ -179,8 +186,7 @@ def _further(first: Withheld | None, second: Withheld) -> Withheld:
 
 
 def _fields(view: PolicyView, reader: Reader, bests: Sequence[Best]) -> Iterator[FieldShown]:
-    mine = view.owners.get(reader.org)
-    own = mine is not None and bool(mine.documents.agreements)  # without any agreement nothing of its own ever leaves
+    own = _holds_own(view, reader)
     for field, info in FIELDS.items():
         levels = {level for best in bests for level in best.levels[field]} | ({top_of(field)} if own else set())
         total = WITHHELD
