@@ -144,7 +144,7 @@ def test_engine_errors_do_not_print_the_canary(
 
 def test_no_stream_says_the_canary(hub: Hub, town: Town) -> None:
     """Browsers' notices and the gateway's downlink of birch, with the push that the canaries' batch brought."""
-    hub.telling.tell()
+    hub.telling.turn()
     said = asyncio.run(_said(hub, town))
     assert b"event: hello" in said
     assert b"event: watermark" in said

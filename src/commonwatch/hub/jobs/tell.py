@@ -9,11 +9,11 @@ the loop.
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Callable, Iterable, Mapping
 
 from commonwatch.agreements.reader import Reader
 from commonwatch.govern.policy import DecisionLog
+from commonwatch.hub.jobs.loop import Loop
 from commonwatch.hub.push import Broadcaster
 from commonwatch.share import promulgate
 from commonwatch.share.publication import Publications
@@ -25,40 +25,19 @@ GATHER, IDLE = 0.05, 3.0
 Audience = Callable[[], Mapping[str, Reader]]
 
 
-class Telling(threading.Thread):
+class Telling(Loop):
     """The loop. `wake` it after a batch was stored or the policy changed; `stop` ends it."""
 
     def __init__(
         self, publications: Publications, push: Broadcaster, audience: Audience, decisions: DecisionLog
     ) -> None:
-        super().__init__(name="telling", daemon=True)
+        super().__init__("telling", idle=IDLE, gather=GATHER)
         self._publications, self._push = publications, push
         self._audience, self._decisions = audience, decisions
         self._listeners: dict[str, promulgate.Listener] = {}
-        self._news, self._over = threading.Event(), threading.Event()
         self._news.set()  # after a start everything is news
 
-    def wake(self) -> None:
-        """There may be something to tell."""
-        self._news.set()
-
-    def stop(self) -> None:
-        """End after what is being told."""
-        self._over.set()
-        self._news.set()
-        if self.is_alive():
-            self.join(10)
-
-    def run(self) -> None:
-        """Tell until stopped."""
-        while not self._over.is_set():
-            self._news.wait(IDLE)
-            self._over.wait(GATHER)
-            self._news.clear()
-            if not self._over.is_set():
-                self.tell()
-
-    def tell(self) -> None:
+    def turn(self) -> None:
         """Tell everybody what is new for them. Whatever fails is logged by type and tried again."""
         try:
             readers = self._audience()

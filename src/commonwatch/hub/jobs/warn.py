@@ -8,12 +8,11 @@ stops the loop.
 from __future__ import annotations
 
 import logging
-import threading
-import time
 
 from commonwatch.detect.watch import Watch
 from commonwatch.govern.policy import DecisionLog
 from commonwatch.hub import alerts
+from commonwatch.hub.jobs.loop import Loop
 from commonwatch.hub.jobs.tell import Audience
 from commonwatch.hub.push import Broadcaster
 
@@ -22,39 +21,21 @@ log = logging.getLogger("commonwatch.hub")
 REST, IDLE = 5.0, 60.0
 
 
-class Warn(threading.Thread):
+class Warn(Loop):
     """The loop. `wake` it after a batch was stored or the policy changed; `stop` ends it."""
 
     def __init__(self, watch: Watch, push: Broadcaster, audience: Audience, decisions: DecisionLog) -> None:
-        super().__init__(name="warning", daemon=True)
+        super().__init__("warning", idle=IDLE)
         self._watch, self._push, self._audience, self._decisions = watch, push, audience, decisions
-        self._news, self._over = threading.Event(), threading.Event()
 
-    def wake(self) -> None:
-        """There may be something to warn of."""
-        self._news.set()
-
-    def stop(self) -> None:
-        """End after the look that runs."""
-        self._over.set()
-        self._news.set()
-        if self.is_alive():
-            self.join(10)
-
-    def run(self) -> None:
-        """Look until stopped."""
-        while not self._over.is_set():
-            self._news.wait(IDLE)
-            self._news.clear()
-            begun = time.monotonic()
-            if not self._over.is_set():
-                self.look()
-            self._over.wait(max(REST, 3 * (time.monotonic() - begun)))
-
-    def look(self) -> None:
+    def turn(self) -> None:
         """Bring everybody's alerts up to date. Whatever fails is logged by type and tried again."""
         try:
             alerts.step(self._watch, self._audience().values(), self._push.alert, self._decisions)
         except Exception as error:
             log.warning("looking for alerts failed and will be tried again: %s", type(error).__name__)
-            self._news.set()
+            self.wake()
+
+    def rest(self, took: float) -> float:
+        """At least `REST` seconds, and three times what the look took."""
+        return max(REST, 3 * took)
