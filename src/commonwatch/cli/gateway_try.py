@@ -15,12 +15,13 @@ from typing import Any
 
 import msgspec
 
+from commonwatch.cli.gateway_labels import rules_in
 from commonwatch.errors import InvalidInput, NotFound
 from commonwatch.events.address import IpNetwork
 from commonwatch.ingest.geo import read_table
 from commonwatch.ingest.labelling import Labeller
 from commonwatch.ingest.report.trial import Ceiling, FieldRow, Trial, try_file
-from commonwatch.ingest.rules import default_rules, read_rules
+from commonwatch.ingest.rules import default_rules
 from commonwatch.ingest.source import Source
 from commonwatch.ingest.values.times import zone_of
 
@@ -47,7 +48,7 @@ def run(args: argparse.Namespace) -> int:
     if not path.is_file():
         raise NotFound("no such file", where=str(path), todo="give the path of a log file")
     documents = [_document(p) for p in _paths(args.agreements)]
-    rules = read_rules(args.rules.read_bytes()) if args.rules else default_rules()
+    rules = rules_in(args.rules.read_bytes()) if args.rules else default_rules()
     zone_of(args.zone)
     source = Source(id="try", key=bytes(32), zone=args.zone, own=_networks(args.own), geo=_geo(args.geo))
     labeller = Labeller(rules)

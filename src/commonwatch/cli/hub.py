@@ -15,11 +15,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from commonwatch.agreements.reader import PURPOSES, ROLES
+from commonwatch.agreements.signing import SigningKey
 from commonwatch.errors import Conflict, InvalidInput
 from commonwatch.govern.policy import OrgInfo
 from commonwatch.hub import settings as settings_file
 from commonwatch.hub.accounts import SCOPES
 from commonwatch.hub.core import Office
+from commonwatch.hub.registry.documents import must_hold
 from commonwatch.hub.settings import Settings
 
 DATA = "hub-data"
@@ -132,6 +134,10 @@ def _gateway(subs: Subs) -> None:
     code.add_argument("org")
     code.add_argument("--name", default="")
     code.add_argument("--hours", type=float, default=72)
+    labels = _command(group, "sign-labels", "sign labelling rules with the key this hub holds", _run_sign_labels)
+    labels.add_argument("org")
+    labels.add_argument("file", help="the rules, YAML or JSON, or - for standard input")
+    labels.add_argument("--out", required=True, type=Path, help="where to write the signed rules")
     drop = _command(group, "drop", "remove a gateway", _run_gateway_drop)
     drop.add_argument("gateway")
 
@@ -270,6 +276,16 @@ def _run_code(args: argparse.Namespace) -> None:
     with _office(args) as office:
         code = office.enrolments.make_code(args.org, args.name, hours=args.hours)
         print(f"commonwatch gateway enrol {office.settings.url} {code}")
+
+
+def _run_sign_labels(args: argparse.Namespace) -> None:
+    from commonwatch.ingest.rules import read_rules
+    from commonwatch.ingest.signed_rules import sign_rules
+
+    rules = read_rules(_read(args.file))
+    with _office(args) as office:
+        args.out.write_bytes(sign_rules(rules, SigningKey.from_seed(must_hold(office.keys, args.org))))
+    print(f"version {rules.version} signed for {args.org}; give it to its gateways as `labels` in settings.toml")
 
 
 def _run_gateway_drop(args: argparse.Namespace) -> None:

@@ -16,8 +16,6 @@ from commonwatch.gateway.downlink.witness import held_checkpoint
 from commonwatch.gateway.journal import Journal
 from commonwatch.gateway.state import Settings, StateFolder
 from commonwatch.ingest.geo import GeoTable, read_table
-from commonwatch.ingest.labelling import Labeller
-from commonwatch.ingest.rules import default_rules, read_rules
 from commonwatch.wire.messages import Counts
 
 _PLAIN = ("read", "mapped", "not_agreed", "spooled", "sent", "acknowledged", "stored", "refused", "duplicate_batches")
@@ -77,11 +75,9 @@ def status(folder: StateFolder) -> dict[str, Any]:
         journal.close()
 
 
-def labeller_of(folder: StateFolder, settings: Settings) -> Labeller:
-    """The owner's labelling rules, or those a fresh gateway starts with."""
-    if not settings.labels:
-        return Labeller(default_rules())
-    return Labeller(read_rules(_file(folder, settings.labels)))
+def labelling_file(folder: StateFolder, settings: Settings) -> bytes | None:
+    """The owner's signed labelling rules, if there are any."""
+    return _file(folder, settings.labels) if settings.labels else None
 
 
 def geo_table(folder: StateFolder, settings: Settings) -> GeoTable | None:

@@ -25,10 +25,11 @@ from commonwatch.gateway.downlink.policy import Policy, PolicyKeeper
 from commonwatch.gateway.downlink.witness import Witness
 from commonwatch.gateway.edge import edge_keys
 from commonwatch.gateway.journal import Journal, Mark, Spooled
+from commonwatch.gateway.labels import labeller_of
 from commonwatch.gateway.link import Link
 from commonwatch.gateway.narrow import narrow
 from commonwatch.gateway.reading.collect import Collector, Sealer
-from commonwatch.gateway.report import counts_of, geo_table, labeller_of, own_networks, summary
+from commonwatch.gateway.report import counts_of, geo_table, labelling_file, own_networks, summary
 from commonwatch.gateway.state import StateFolder
 from commonwatch.ingest.source import Source
 from commonwatch.wire.batch import unseal
@@ -53,7 +54,8 @@ class Runtime:
         self._keeper = PolicyKeeper(self.journal, identity, edge_keys(folder.root, identity.org), self._clock)
         self._witness = Witness(self.journal, identity.audit_key)
         self._inbox = Inbox(self.journal, folder)
-        labeller = labeller_of(folder, settings)
+        self._restore()
+        labeller = labeller_of(labelling_file(folder, settings), self._keeper.owner_keys(), self.journal)
         self._sealer = Sealer(identity.gateway, identity.org, key, labeller.version)
         self._public = key.public_key()
         own, geo, events_key = own_networks(settings), geo_table(folder, settings), folder.events_key
@@ -79,7 +81,6 @@ class Runtime:
     async def run(self, patience: float | None = None) -> dict[str, Any]:
         """Run until stopped, or with `once` until everything is read and acknowledged; what this run did."""
         before, began = self.journal.counts(), self._clock.tick()
-        self._restore()
         reader = threading.Thread(target=self._collect, name="collect", daemon=True)
         reader.start()
         ticker = asyncio.create_task(self._ticks())

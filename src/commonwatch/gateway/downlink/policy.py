@@ -14,8 +14,10 @@ from typing import NamedTuple
 
 import msgspec
 
+from commonwatch.agreements.chain import keys_of
 from commonwatch.agreements.edge import Ceilings
 from commonwatch.agreements.effective import OwnerDocuments
+from commonwatch.agreements.signing import thumbprint
 from commonwatch.agreements.snapshot import VerifiedSnapshot, verify_snapshot
 from commonwatch.errors import SignatureError
 from commonwatch.gateway.clock import Clock
@@ -64,6 +66,11 @@ class PolicyKeeper:
     def number(self) -> int:
         """The highest snapshot number accepted."""
         return 0 if self._verified is None else self._verified.snapshot.number
+
+    def owner_keys(self) -> list[str]:
+        """Thumbprints of the keys that speak for the owner: the pinned one, and those it introduced since."""
+        said = () if self._verified is None else self._verified.statements
+        return keys_of(self._identity.org, thumbprint(self._identity.owner_key), said)
 
     def restore(self) -> None:
         """Take up the snapshot from before a restart; an expired one still bars older ones. Raises SignatureError."""
