@@ -99,6 +99,10 @@ CALLS: dict[str, list[Call]] = {
     "GET /api/agreements/{agreement:str}": [Call("/api/agreements/alder-service"), Call("/api/agreements/none")],
     "POST /api/agreements": [Call("/api/agreements", "POST", {"payload": "x"})],
     "POST /api/agreements/{agreement:str}/revoke": [Call("/api/agreements/none/revoke", "POST", {"reason": ""})],
+    "GET /api/notifications": [Call("/api/notifications"), Call("/api/notifications?unseen=true&limit=3")],
+    "POST /api/notifications/seen": [
+        Call("/api/notifications/seen", "POST", {"uids": ["none"]}), Call("/api/notifications/seen", "POST", {}),
+    ],
     "GET /api/people": [Call("/api/people")],
     "GET /api/tokens": [Call("/api/tokens")],
     "POST /api/tokens": [Call("/api/tokens", "POST", {"name": "x", "purpose": "detect", "scopes": ["all"]})],

@@ -15,6 +15,7 @@ from commonwatch.govern.query import Answer, ColumnInfo, Hidden, Query, Row
 from commonwatch.web.ports import (
     AgreementInfo,
     GatewayInfo,
+    NotificationInfo,
     PersonInfo,
     Ports,
     Principal,
@@ -231,6 +232,19 @@ class Notices:
             self.watched -= 1
 
 
+class Notifications:
+    """Nobody was told anything."""
+
+    def of(self, principal: Principal, *, unseen: bool = False, limit: int = 100) -> Sequence[NotificationInfo]:
+        return []
+
+    def unseen(self, principal: Principal) -> int:
+        return 0
+
+    def mark_seen(self, principal: Principal, uids: Sequence[str] | None = None) -> int:
+        return 0
+
+
 class Audit:
     """An empty log."""
 
@@ -267,7 +281,7 @@ def ports(**changed: Any) -> Ports:
     """All ports in memory."""
     made: dict[str, Any] = {
         "govern": Govern(), "accounts": Accounts(), "agreements": Agreements(), "gateways": Gateways(),
-        "notices": Notices(), "audit": Audit(), "intelligence": Intelligence(), "epoch": lambda: 3, "now": lambda: 7,
+        "notices": Notices(), "notifications": Notifications(), "audit": Audit(), "intelligence": Intelligence(), "epoch": lambda: 3, "now": lambda: 7,
     }  # fmt: skip
     return Ports(**{**made, **changed})
 

@@ -137,7 +137,8 @@ class Hub:
         core = self.core
         return Ports(
             govern=self.govern, accounts=core.accounts, agreements=core.agreements, gateways=core.gateways,
-            notices=core.notices, audit=AuditPort(self.audit), intelligence=Findings(self.publications, self.watch),
+            notices=core.notices, notifications=core.notifications,
+            audit=AuditPort(self.audit), intelligence=Findings(self.publications, self.watch),
             epoch=lambda: core.policy.view().epoch, now=core.clock.now,
         )  # fmt: skip
 

@@ -28,6 +28,7 @@ from commonwatch.hub.meta.migrate import migrate
 from commonwatch.hub.meta.models import Gateway
 from commonwatch.hub.meta.outbox import Drain
 from commonwatch.hub.notices import Notices
+from commonwatch.hub.notifications import Notifications
 from commonwatch.hub.push import Broadcaster
 from commonwatch.hub.registry.documents import Documents
 from commonwatch.hub.registry.live import Policy
@@ -57,6 +58,7 @@ class Office:
         self.documents = Documents(self.database, self.keys, self.clock, self.policy)
         self.accounts = Accounts(self.database, self.clock, settings)
         self.enrolments = Enrolments(self.database, self.keys, self.clock, self.members)
+        self.notifications = Notifications(self.database, self.clock)
 
     def close(self) -> None:
         """Close the files."""
@@ -121,8 +123,9 @@ class Core(Office):
         while not self._stop.wait(DRAIN):
             try:
                 self.drain.run()
+                self.notifications.tell(self.push.notified)
             except Unavailable:
-                log.warning("the outbox cannot be delivered to the audit log; it will be tried again")
+                log.warning("the outbox or notifications cannot be delivered; it will be tried again")
             self._tell_watermark()
 
     def _tell_watermark(self) -> None:

@@ -1,8 +1,8 @@
-"""Live notices for a browser: hello, epoch, watermark, alert, bye. Implements `web.ports.Notices`.
+"""Live notices for a browser: hello, epoch, watermark, alert, notification, bye. Implements `web.ports.Notices`.
 
 Rules: the stream holds a lease, looked at twice a second: the policy source answers, and the session or token behind it
-still yields the very same principal; without it the stream says `bye` with a reason and ends, within a second. Only an
-alert carries content, and it was published for this organisation; everything else says "ask again".
+still yields the very same principal; without it the stream says `bye` with a reason and ends, within a second. Only
+alerts and notifications carry content, and are for this organisation; everything else says "ask again".
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any, Protocol
 import msgspec
 
 from commonwatch.errors import Unavailable
-from commonwatch.hub.push import Broadcaster, Epoch, Listener, Message, Pulse, Watermark, beats
+from commonwatch.hub.push import Broadcaster, Epoch, Listener, Message, Notified, Pulse, Watermark, beats
 from commonwatch.web.ports import Principal
 from commonwatch.wire.messages import AlertMessage
 
@@ -86,4 +86,6 @@ def shown(message: Message) -> Notice | None:
         return "watermark", {"watermark": message.watermark}
     if isinstance(message, AlertMessage):
         return "alert", msgspec.to_builtins(message)
+    if isinstance(message, Notified):
+        return "notification", msgspec.to_builtins(message.notification)
     return None

@@ -16,6 +16,7 @@ from typing import Protocol
 
 import msgspec
 
+from commonwatch.web.ports import NotificationInfo
 from commonwatch.wire.messages import AlertMessage, IndicatorItem, Indicators, Withdraw
 
 #: Messages waiting for one listener, and things kept for one organisation's reconnecting gateways.
@@ -37,7 +38,13 @@ class Watermark(msgspec.Struct, frozen=True):
     watermark: str
 
 
-Message = Indicators | Withdraw | AlertMessage | Epoch | Watermark
+class Notified(msgspec.Struct, frozen=True):
+    """An organisation's people are told something."""
+
+    notification: NotificationInfo
+
+
+Message = Indicators | Withdraw | AlertMessage | Epoch | Watermark | Notified
 
 
 class Listener:
@@ -141,6 +148,10 @@ class Broadcaster:
     def alert(self, org: str, message: AlertMessage) -> None:
         """A finding as this organisation may see it, to its gateways and its people."""
         self._offer(org, message)
+
+    def notified(self, org: str, notification: NotificationInfo) -> None:
+        """A notification to the organisation's people."""
+        self._offer(org, Notified(notification))
 
     def epoch(self, epoch: int) -> None:
         """Tell everybody that the policy changed."""

@@ -13,6 +13,7 @@ import msgspec
 from commonwatch.agreements.reader import Purpose, Reader
 from commonwatch.govern.policy import OrgInfo
 from commonwatch.govern.query import Hidden
+from commonwatch.web.ports import NotificationInfo
 
 _Short = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
 _Secret = Annotated[str, msgspec.Meta(min_length=1, max_length=1024)]
@@ -153,6 +154,25 @@ class AgreementView(msgspec.Struct, frozen=True, kw_only=True):
     document: Any = msgspec.UNSET
     envelope: Any = msgspec.UNSET
     statements: Any = msgspec.UNSET
+
+
+class NotificationsView(msgspec.Struct, frozen=True, kw_only=True):
+    """What my organisation was told of, the newest first; `unseen` counts all that I have not seen."""
+
+    unseen: int
+    notifications: list[NotificationInfo]
+
+
+class MarkSeen(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """These I have seen; null is all of them."""
+
+    uids: Annotated[list[_Short], msgspec.Meta(max_length=1000)] | None = None
+
+
+class Unseen(msgspec.Struct, frozen=True):
+    """How many stay unseen."""
+
+    unseen: int
 
 
 class TokenMade(msgspec.Struct, frozen=True, kw_only=True):

@@ -91,6 +91,18 @@ class AgreementInfo(msgspec.Struct, frozen=True):
     text: str
 
 
+class NotificationInfo(msgspec.Struct, frozen=True):
+    """What an organisation is told of. `at` is microseconds; `text` the sentence; `seen` by who asks."""
+
+    uid: str
+    at: int
+    kind: str
+    subject: str
+    text: str
+    detail: dict[str, Any]
+    seen: bool = False
+
+
 class Accounts(Protocol):
     """People, sessions, tokens. Every failure is NotAuthenticated or NotPermitted with what to do."""
 
@@ -134,6 +146,14 @@ class Notices(Protocol):
     """Live notices for a browser: (event name, JSON object). Ends by itself within 1 s of losing the lease."""
 
     def watch(self, principal: Principal) -> AsyncIterator[tuple[str, dict[str, Any]]]: ...
+
+
+class Notifications(Protocol):
+    """What an organisation was told of, and which of it a person has seen."""
+
+    def of(self, principal: Principal, *, unseen: bool = False, limit: int = 100) -> Sequence[NotificationInfo]: ...
+    def unseen(self, principal: Principal) -> int: ...
+    def mark_seen(self, principal: Principal, uids: Sequence[str] | None = None) -> int: ...
 
 
 class Audit(Protocol):
@@ -184,6 +204,7 @@ class Ports:
     agreements: Agreements
     gateways: Gateways
     notices: Notices
+    notifications: Notifications
     audit: Audit
     intelligence: Intelligence
     epoch: Callable[[], int]

@@ -228,3 +228,28 @@ class Quarantined(Table):
     size: Mapped[int]
     at: Mapped[int]
     times: Mapped[int]
+
+
+class Notification(Table):
+    """What an organisation is told of: a step of one of its agreements, a key, an access. `told` once streams heard.
+
+    `subject` names what it is about; `detail` holds ids, names of organisations and counts, never a member's data.
+    """
+
+    __tablename__ = "notification"
+    __table_args__ = (Index("notification_of", "org", "at"), Index("notification_untold", "told", "at"))
+    uid: Mapped[str] = mapped_column(primary_key=True)
+    org: Mapped[str]
+    at: Mapped[int]
+    kind: Mapped[str]
+    subject: Mapped[str]
+    detail: Mapped[dict[str, Any]]
+    told: Mapped[bool] = mapped_column(default=False)
+
+
+class NotificationSeen(Table):
+    """A person has seen a notification."""
+
+    __tablename__ = "notification_seen"
+    notification: Mapped[str] = mapped_column(ForeignKey("notification.uid"), primary_key=True)
+    person: Mapped[str] = mapped_column(primary_key=True)

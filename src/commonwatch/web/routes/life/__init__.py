@@ -1,0 +1,9 @@
+"""The life of an agreement over HTTP: drafts, offers, signatures, steps, keys, and what the parties are told."""
+
+from __future__ import annotations
+
+from litestar import Router
+
+from commonwatch.web.routes.life import notifications
+
+ROUTER = Router("/api", route_handlers=[notifications.ROUTER], opt={"scope": "agreements"})
