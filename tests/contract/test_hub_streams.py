@@ -13,10 +13,12 @@ import msgspec
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from commonwatch.agreements.signing import SigningKey, envelope_bytes
 from commonwatch.agreements.snapshot import verify_snapshot
+from commonwatch.agreements.statement import Statement, sign_statement
 from commonwatch.audit.log import AuditLog
 from commonwatch.audit.verify import verify_checkpoint, verify_consistency
-from commonwatch.errors import Conflict, NotAuthenticated, SignatureError, Unavailable
+from commonwatch.errors import Conflict, NotAuthenticated, NotPermitted, SignatureError, Unavailable
 from commonwatch.hub.bootstrap import Founded
 from commonwatch.hub.core import Core, Office, audit_key
 from commonwatch.hub.stream import Stream
@@ -173,6 +175,23 @@ def test_an_owner_whose_gateways_hold_a_newer_snapshot_is_closed_and_the_others_
         tower.core.snapshots.current("acme")
     assert tower.core.snapshots.current("peer").number == 1
     assert reply.org == "acme"
+
+
+def test_what_an_owner_says_at_its_gateway_is_registered_and_nobody_else_is_heard(tower: Tower) -> None:
+    _, _, principal = tower.enrol()
+    standing = tower.core.documents.standing("acme-service")
+    for by, right in (("peer", False), ("acme", True)):
+        said = Statement(
+            kind="revoke", id="acme-service", by=by, at=tower.wall.at, version=1, hash=standing.hash, reason="enough"
+        )
+        key = SigningKey.from_seed(tower.core.keys.need("signing", "peer" if not right else "acme"))
+        body = envelope_bytes(sign_statement(said, key))
+        if right:
+            tower.core.gateways.state(principal, body)
+        else:
+            with pytest.raises(NotPermitted):
+                tower.core.gateways.state(principal, body)
+        assert tower.core.documents.standing("acme-service").state == ("revoked" if right else "active")
 
 
 def test_a_removed_gateway_loses_its_stream_and_its_requests(tower: Tower) -> None:

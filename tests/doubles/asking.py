@@ -116,6 +116,7 @@ CALLS: dict[str, list[Call]] = {
     "POST /gateway/enrol": [Call("/gateway/enrol", "POST", {"payload": "x", "signature": ""})],
     "POST /gateway/batches": [Call("/gateway/batches", "POST", {"no": "batch"})],
     "POST /gateway/heartbeat": [Call("/gateway/heartbeat", "POST", {})],
+    "POST /gateway/statements": [Call("/gateway/statements", "POST", {})],
     "GET /gateway/audit/consistency": [Call("/gateway/audit/consistency?first=1&second=2")],
     "GET /taxii2": [Call("/taxii2/", headers=TAXII)],
     "GET /taxii2/hub": [Call("/taxii2/hub/", headers=TAXII)],

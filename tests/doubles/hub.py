@@ -100,6 +100,7 @@ class TinyHub:
         self.receipts = self.duplicates = self.requests = 0
         self.heartbeats: list[dict[str, Any]] = []
         self.pseudonym_keys: list[bytes] = []
+        self.statements: list[bytes] = []
         self.clock_ahead = 0
         self.answer: Callable[[int], int] = lambda _: 200
         self.cut_answers = 0
@@ -242,6 +243,9 @@ def _handler(hub: TinyHub) -> type[BaseHTTPRequestHandler]:
                 gateway = self._gateway(body)
                 if self.path == "/gateway/heartbeat":
                     hub.heartbeats.append(json.loads(body))
+                    return self._reply(204, b"")
+                if self.path == "/gateway/statements":
+                    hub.statements.append(body)
                     return self._reply(204, b"")
                 return self._batch(gateway, body)
             except CommonwatchError as error:

@@ -207,6 +207,9 @@ class Gateways:
     def heartbeat(self, principal: Principal, body: bytes) -> None:
         self.seen.append(("heartbeat", principal.id, body))
 
+    def state(self, principal: Principal, body: bytes) -> None:
+        self.seen.append(("state", principal.id, body))
+
     def visible(self, principal: Principal) -> Sequence[GatewayInfo]:
         return [GatewayInfo("gw-1", "alder", "gw", 0, None, connected=False, status={})]
 

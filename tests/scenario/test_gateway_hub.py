@@ -15,9 +15,11 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from commonwatch.agreements.signing import SigningKey
+from commonwatch.agreements.signing import SigningKey, envelope_from
+from commonwatch.agreements.statement import verify_statement
 from commonwatch.audit.checkpoint import sign
 from commonwatch.audit.merkle import Tree
+from commonwatch.cli import main
 from commonwatch.errors import Conflict, NotFound, NotPermitted, SignatureError, Unavailable
 from commonwatch.gateway.downlink.witness import reconcile
 from commonwatch.gateway.enrol import enrol
@@ -215,6 +217,41 @@ def test_what_waits_in_the_spool_is_not_sent_once_the_agreement_is_revoked(site:
         until(lambda: runtime.journal.depth()[0] == 0)
     assert hub.stored == {}
     assert status(site.folder)["counts"]["not_agreed"] == 10
+
+
+def test_the_owner_revokes_at_its_own_gateway_whatever_the_hub_does(site: Site, hub: TinyHub, tmp_path: Path) -> None:
+    open_one, key = agreement(hub.owner, hub.reader), tmp_path / "owner.json"
+    key.write_text(json.dumps(hub.owner.private_jwk()))
+    hub.publish(open_one)
+    state = ["--state", str(site.folder.path)]
+    with site.running():
+        until(lambda: len(hub.events()) == 10)
+        assert main(["gateway", "revoke", "watch", "--key", str(key), "--reason", "enough", *state]) == 0
+        until(lambda: len(hub.statements) == 1)
+        site.write(10)
+        until(lambda: status(site.folder)["counts"]["not_agreed"] == 10)
+        hub.publish(open_one)
+        site.write(10)
+        until(lambda: status(site.folder)["counts"]["not_agreed"] == 20)
+    assert len(hub.events()) == 10
+    said = verify_statement(envelope_from(hub.statements[0]), hub.owner.public).statement
+    assert (said.kind, said.id, said.by, said.reason) == ("revoke", "watch", "baker", "enough")
+    assert site.once()["sent"] == 0
+    assert len(hub.statements) == 1
+
+
+@pytest.mark.parametrize(("name", "mine"), [("watch", False), ("unheard", True)])
+def test_nobody_else_and_nothing_else_is_revoked_at_a_gateway(
+    site: Site, hub: TinyHub, tmp_path: Path, name: str, mine: bool
+) -> None:
+    hub.publish(agreement(hub.owner, hub.reader))
+    site.once()
+    key = tmp_path / "key.json"
+    key.write_text(json.dumps((hub.owner if mine else hub.reader).private_jwk()))
+    assert main(["gateway", "revoke", name, "--key", str(key), "--state", str(site.folder.path)]) != 0
+    site.write(5)
+    assert site.once()["stored"] == 5
+    assert hub.statements == []
 
 
 def test_what_waits_in_the_spool_leaves_no_more_precisely_than_a_newer_charter_allows(site: Site, hub: TinyHub) -> None:

@@ -348,6 +348,7 @@ def test_every_route_that_is_open_says_so_on_purpose(browser: Browser) -> None:
     assert found == {
         "GET /", "GET /assets/{name:path}", "GET /healthz", "POST /api/session", "DELETE /api/session",
         "POST /gateway/enrol", "POST /gateway/batches", "GET /gateway/stream", "POST /gateway/heartbeat",
+        "POST /gateway/statements",
         "GET /gateway/audit/consistency", "GET /openapi.json", "GET /openapi.json/openapi.json",
         "GET /openapi.json/{path:str}",
     }  # fmt: skip

@@ -77,13 +77,16 @@ class VerifiedSnapshot(msgspec.Struct, frozen=True):
     documents: tuple[Verified, ...]
     statements: tuple[SignedStatement, ...]
 
-    def owner_documents(self, now: int) -> OwnerDocuments:
-        """The owner's live documents at `now`: what `edge.ceiling` asks for. Who accepted duties is not known here."""
+    def owner_documents(self, now: int, said: Sequence[SignedStatement] = ()) -> OwnerDocuments:
+        """The owner's live documents at `now`: what `edge.ceiling` asks for. Who accepted duties is not known here.
+
+        `said` are further statements, made where the hub may not have heard them yet.
+        """
         charters = [d.document for d in self.documents if isinstance(d.document, Charter)]
         communities = [d.document for d in self.documents if isinstance(d.document, CommunityCharter)]
         return OwnerDocuments(
             self.snapshot.owner,
-            tuple(live(self.documents, self.statements, now)),
+            tuple(live(self.documents, (*self.statements, *said), now)),
             max(charters, key=lambda c: c.version, default=None),
             {c.community: c for c in sorted(communities, key=lambda c: c.version)},
         )

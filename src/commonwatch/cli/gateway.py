@@ -43,6 +43,13 @@ def add(parser: argparse.ArgumentParser) -> None:
     status.add_argument("--json", action="store_true")
     indicators = _sub(subs, "indicators", "the indicators this gateway holds", _indicators)
     indicators.add_argument("--json", action="store_true")
+    for verb in ("revoke", "suspend"):
+        text = f"{verb} an agreement here and now, signed with your organisation's key; the hub is told when it can be"
+        one = _sub(subs, verb, text, _narrow)
+        one.add_argument("agreement")
+        one.add_argument("--key", required=True, type=Path, help="private key file made by `agreement keygen`")
+        one.add_argument("--reason", help="one line for the other parties")
+        one.set_defaults(verb=verb)
     reconcile = _sub(subs, "reconcile", "go on after the hub's audit log broke with what was seen before", _reconcile)
     reconcile.add_argument("--yes", action="store_true", required=True, help="I have looked at the evidence")
 
@@ -147,6 +154,29 @@ def _indicators(args: argparse.Namespace) -> int:
     finally:
         journal.close()
     print(json.dumps(found, indent=2) if args.json else "\n".join(f"{i['type']}\t{i['value']}" for i in found))
+    return 0
+
+
+def _narrow(args: argparse.Namespace) -> int:
+    from commonwatch.agreements.decode import from_json
+    from commonwatch.agreements.signing import SigningKey
+    from commonwatch.gateway.clock import Clock
+    from commonwatch.gateway.downlink.policy import PolicyKeeper
+    from commonwatch.gateway.edge import edge_keys
+    from commonwatch.gateway.journal import Journal
+    from commonwatch.gateway.narrowing import narrow
+
+    folder = _folder(args)
+    identity, journal = folder.identity, Journal(folder.path / "gateway.db")
+    try:
+        clock = Clock()
+        keeper = PolicyKeeper(journal, identity, edge_keys(folder.root, identity.org), clock)
+        keeper.restore()
+        key = SigningKey.from_jwk(from_json(args.key.read_text()))
+        signed = narrow(keeper, journal, clock, kind=args.verb, agreement=args.agreement, key=key, reason=args.reason)
+    finally:
+        journal.close()
+    print(json.dumps({"statement": signed.digest, "agreement": args.agreement, "what": args.verb, "holds_here": True}))
     return 0
 
 

@@ -35,6 +35,7 @@ CREATE TABLE IF NOT EXISTS counts (name TEXT PRIMARY KEY, value INTEGER NOT NULL
 CREATE TABLE IF NOT EXISTS notes (name TEXT PRIMARY KEY, value BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS indicators (id TEXT PRIMARY KEY, body BLOB NOT NULL, received INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS alerts (id TEXT PRIMARY KEY, body BLOB NOT NULL, received INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS statements (digest TEXT PRIMARY KEY, body BLOB NOT NULL, told INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS evidence (
   id INTEGER PRIMARY KEY, at INTEGER NOT NULL, what TEXT NOT NULL, body BLOB NOT NULL);
 """
@@ -228,6 +229,20 @@ class Journal:
         """(when, what, body) of everything that speaks against the hub."""
         rows = self._all("SELECT at, what, body FROM evidence ORDER BY id")
         return [(int(at), str(what), body) for at, what, body in rows]
+
+    def save_statement(self, digest: str, body: bytes) -> None:
+        """Keep what the owner said here; nothing ever unsays it."""
+        with self._transaction() as db:
+            db.execute("INSERT OR IGNORE INTO statements VALUES (?, ?, 0)", (digest, body))
+
+    def statements(self) -> list[tuple[str, bytes, bool]]:
+        """(digest, envelope, whether the hub has it) of everything the owner said here."""
+        return [(str(d), b, bool(t)) for d, b, t in self._all("SELECT digest, body, told FROM statements")]
+
+    def told_statement(self, digest: str) -> None:
+        """The hub has it."""
+        with self._transaction() as db:
+            db.execute("UPDATE statements SET told = 1 WHERE digest = ?", (digest,))
 
     def note(self, name: str) -> bytes | None:
         """A remembered value: the snapshot, the checkpoint, the clock's floor."""

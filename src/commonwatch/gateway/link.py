@@ -65,7 +65,7 @@ class Link:
             reason=_reason(answer),
         )
 
-    async def post(self, path: str, message: msgspec.Struct) -> int:
+    async def post(self, path: str, message: msgspec.Struct | msgspec.Raw) -> int:
         """POST a small JSON message; the status, or 0 when it could not be delivered."""
         try:
             answer = await self._client.send(self._request("POST", path, msgspec.json.encode(message)))

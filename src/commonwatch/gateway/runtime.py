@@ -255,6 +255,7 @@ class Runtime:
             )
 
     async def _beat(self) -> None:
+        await self._tell_statements()
         batches, events, _ = self.journal.depth()
         heartbeat = Heartbeat(
             at=self._clock.now(),
@@ -267,6 +268,17 @@ class Runtime:
             state="distrusts-hub" if self._witness.distrusts else self._waits(),
         )
         await self._link.post("/gateway/heartbeat", heartbeat)
+
+    async def _tell_statements(self) -> None:
+        """What the owner said here goes to the hub until it has it. A hub that refuses it changes nothing here."""
+        for digest, body, told in await asyncio.to_thread(self.journal.statements):
+            if told:
+                continue
+            status = await self._link.post("/gateway/statements", msgspec.Raw(body))
+            if status in {200, 204, 409}:
+                await asyncio.to_thread(self.journal.told_statement, digest)
+            elif status:
+                self._tell(f"the hub did not take what was said here ({status}); it holds at this gateway all the same")
 
     def _waits(self) -> Any:
         return "running" if self._keeper.policy() is not None else "waiting-for-snapshot"

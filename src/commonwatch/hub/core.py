@@ -87,7 +87,13 @@ class Core(Office):
         self._shown = ""
         self.agreements = Parties(self.documents, self.policy, self.members)
         self.gateways = Gateways(
-            self.database, self.clock, self.enrolments, self.intake, self.downlink, self.agreements.operated
+            self.database,
+            self.clock,
+            self.enrolments,
+            self.intake,
+            self.downlink,
+            self.agreements.operated,
+            self.documents,
         )
         self.notices = Notices(self.push, self.accounts, self.policy, watermark)
         self.policy.listen(self.push.epoch)

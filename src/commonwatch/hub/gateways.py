@@ -29,6 +29,7 @@ from commonwatch.hub.meta.database import Database
 from commonwatch.hub.meta.keys import KeyFile
 from commonwatch.hub.meta.models import Enrolment, Gateway, Organisation, Quarantined
 from commonwatch.hub.meta.outbox import record
+from commonwatch.hub.registry.documents import Documents
 from commonwatch.hub.stream import Downlink
 from commonwatch.web.ports import GatewayInfo, Principal
 from commonwatch.wire.auth import claimed_gateway, verify_request
@@ -119,10 +120,11 @@ class Gateways:
 
     def __init__(  # noqa: PLR0917
         self, database: Database, clock: Clock, enrolments: Enrolments, intake: Intake, downlink: Downlink,
-        operated: Callable[[str], set[str]],
+        operated: Callable[[str], set[str]], documents: Documents,
     ) -> None:  # fmt: skip
         self.database, self.clock = database, clock
         self.enrolments, self.intake, self.downlink, self.operated = enrolments, intake, downlink, operated
+        self.documents = documents
         self._beats: dict[str, tuple[int, dict[str, Any]]] = {}
         self._flushed: dict[str, int] = {}
         self._lock = threading.Lock()
@@ -168,6 +170,13 @@ class Gateways:
         self.downlink.snapshots.held(principal.reader.org, beat.snapshot)
         if due:
             self._flush(principal.id, now, beat)
+
+    def state(self, principal: Principal, body: bytes) -> None:
+        """Take a statement the organisation signed at its gateway. Raises SignatureError, NotPermitted, Conflict, ...
+
+        The organisation's own signature decides; the gateway only carries it.
+        """
+        self.documents.state(body, by=principal.id)
 
     def visible(self, principal: Principal) -> Sequence[GatewayInfo]:
         """Gateways of the principal's organisation, and of owners whose live agreements name it operator."""

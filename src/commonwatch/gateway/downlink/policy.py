@@ -1,7 +1,8 @@
 """The policy a gateway enforces: a verified snapshot of its owner's documents, and the edge made from it.
 
 Rules held here: only what the owner signed counts, and what it said once cannot be unsaid by leaving it out
-(`agreements.snapshot.verify_snapshot`); a snapshot of another owner is refused; lifecycle is judged at the gateway's
+(`agreements.snapshot.verify_snapshot`); what the owner says at the gateway itself counts at once, whether or not the
+hub passes it on; a snapshot of another owner is refused; lifecycle is judged at the gateway's
 proven time; equal digests mean that equal things may leave, so a waiting batch is looked at again exactly when the
 digest changes; an expired snapshot is no policy.
 """
@@ -17,8 +18,9 @@ import msgspec
 from commonwatch.agreements.chain import keys_of
 from commonwatch.agreements.edge import Ceilings
 from commonwatch.agreements.effective import OwnerDocuments
-from commonwatch.agreements.signing import thumbprint
+from commonwatch.agreements.signing import envelope_from, thumbprint
 from commonwatch.agreements.snapshot import VerifiedSnapshot, verify_snapshot
+from commonwatch.agreements.statement import verify_statement
 from commonwatch.errors import SignatureError
 from commonwatch.gateway.clock import Clock
 from commonwatch.gateway.edge import Edge, Keys
@@ -26,8 +28,8 @@ from commonwatch.gateway.journal import Journal
 from commonwatch.gateway.state import Identity
 
 SNAPSHOT = "snapshot"
-#: Seconds after which lifecycles (start, end, suspension) are looked at again without a new snapshot.
-REFRESH_SECONDS = 10.0
+#: Seconds after which lifecycles and what the owner said here are looked at again without a new snapshot.
+REFRESH_SECONDS = 2.0
 
 
 class Policy(NamedTuple):
@@ -72,6 +74,10 @@ class PolicyKeeper:
         said = () if self._verified is None else self._verified.statements
         return keys_of(self._identity.org, thumbprint(self._identity.owner_key), said)
 
+    def held(self) -> VerifiedSnapshot | None:
+        """The newest snapshot, fresh or not."""
+        return self._verified
+
     def restore(self) -> None:
         """Take up the snapshot from before a restart; an expired one still bars older ones. Raises SignatureError."""
         body = self._journal.note(SNAPSHOT)
@@ -114,7 +120,8 @@ class PolicyKeeper:
 
     def _renew(self, verified: VerifiedSnapshot, now: int) -> None:
         """Make a new edge only where something changed."""
-        docs, snapshot = verified.owner_documents(now), verified.snapshot
+        said = tuple(verify_statement(envelope_from(body)) for _, body, _ in self._journal.statements())
+        docs, snapshot = verified.owner_documents(now, said), verified.snapshot
         if self._policy is not None and self._policy.digest == digest_of(docs):
             self._policy = self._policy._replace(number=snapshot.number, expires=snapshot.expires)
         else:

@@ -58,6 +58,14 @@ async def heartbeat(request: Req) -> None:
     await here.workers.brief(here.ports.gateways.heartbeat, who, body)
 
 
+@post("/statements", status_code=204, request_max_body_size=MOST_BEAT)
+async def statements(request: Req) -> None:
+    """What the gateway's organisation said at its gateway: a signed statement (revoke, suspend, resume)."""
+    here, body = room(request), await request.body()
+    who = await _gateway(request, body)
+    await here.workers.brief(here.ports.gateways.state, who, body)
+
+
 @get("/audit/consistency")
 async def consistency(request: Req, first: Number, second: Number) -> Plain:
     """The proof that the audit log of size `second` continues that of size `first`."""
@@ -82,6 +90,6 @@ async def lines(source: AsyncIterator[bytes], closing: Closing) -> AsyncIterator
 
 
 ROUTER = Router(
-    "/gateway", route_handlers=[enrol, batches, stream, heartbeat, consistency], tags=["gateway"],
+    "/gateway", route_handlers=[enrol, batches, stream, heartbeat, statements, consistency], tags=["gateway"],
     opt={"open": True, "csrf": "not a browser"},
 )  # fmt: skip
