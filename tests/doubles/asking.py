@@ -103,6 +103,11 @@ CALLS: dict[str, list[Call]] = {
     "POST /api/notifications/seen": [
         Call("/api/notifications/seen", "POST", {"uids": ["none"]}), Call("/api/notifications/seen", "POST", {}),
     ],
+    "POST /api/agreements/check": [
+        Call("/api/agreements/check", "POST", {"document": "dsa: ["}),
+        Call("/api/agreements/check", "POST", {"document": {"dsa": "1"}}),
+    ],
+    "POST /api/agreements/read": [Call("/api/agreements/read", "POST", {"text": "Nothing."})],
     "GET /api/people": [Call("/api/people")],
     "GET /api/tokens": [Call("/api/tokens")],
     "POST /api/tokens": [Call("/api/tokens", "POST", {"name": "x", "purpose": "detect", "scopes": ["all"]})],

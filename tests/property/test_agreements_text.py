@@ -66,7 +66,7 @@ def test_a_name_that_is_a_grammar_word_is_refused_with_its_path(share, word, kin
     document = decode(canonical(EMPTY))
     to = msgspec.structs.replace(share.to, **{kind: (word,)})
     bad = msgspec.structs.replace(document, clauses=(msgspec.structs.replace(share, to=to),))
-    assert any(path == f"$.clauses[0].to.{kind}" for path, _ in problems(bad))
+    assert any(path == f"$.clauses[0].to.{kind}" for path, *_ in problems(bad))
 
 
 @given(gen.agreements())

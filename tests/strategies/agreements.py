@@ -20,6 +20,7 @@ from commonwatch.agreements.document import (
     Charter,
     Clause,
     CommunityCharter,
+    Contact,
     Count,
     Dimensions,
     Duties,
@@ -29,6 +30,7 @@ from commonwatch.agreements.document import (
     LimitRows,
     Lookup,
     Noise,
+    Origin,
     Party,
     Share,
     ShareRows,
@@ -252,13 +254,21 @@ LINES = (
 )
 
 
+CONTACTS = st.lists(st.builds(Contact, name=LINES, reach=LINES), max_size=2)
+ORIGINS = st.builds(
+    Origin, template=pick(["member", "and"]), version=pick([1, 12]), level=pick(range(5)),
+    changed=some(["and", "warn-peers", "for", "people"]),
+)  # fmt: skip
+
+
 @cache
 @st.composite
 def parties(draw, owner=OWNER):
     """The owner, perhaps an operator, perhaps members."""
     found = [Party(id=owner, name=draw(NAMES), role="owner", key=thumbprint(owner))]
     for org, role in zip(draw(some(ORGS)), ("operator", "member", "member"), strict=False):
-        found.append(Party(id=org, name=draw(NAMES), role=role, key=thumbprint(org)))
+        contacts = tuple(draw(CONTACTS))
+        found.append(Party(id=org, name=draw(NAMES), role=role, key=thumbprint(org), contacts=contacts))
     return tuple(found)
 
 
@@ -274,9 +284,9 @@ DUTIES = st.builds(
     breach_notice_hours=pick([1, 24, 72]),
 )
 ANY_DUTIES = st.just(Duties()) | DUTIES
-LAWS = st.builds(Law, basis=maybe(LINES), roles=maybe(LINES), jurisdiction=maybe(LINES), notes=maybe(LINES)).filter(
-    lambda law: law != Law()
-)
+LAWS = st.builds(
+    Law, purpose=maybe(LINES), basis=maybe(LINES), roles=maybe(LINES), jurisdiction=maybe(LINES), notes=maybe(LINES)
+).filter(lambda law: law != Law())
 DAYS = st.dates(dt.date(2026, 1, 1), dt.date(2027, 12, 31))
 
 
@@ -290,7 +300,7 @@ def agreements(draw, ident="dsa-one", most=4, owner=OWNER, pool=FEW_FIELDS, clas
         dsa="1", id=ident, version=version, title=draw(LINES), parties=draw(parties(owner)), starts=starts, ends=ends,
         clauses=draw(clause_lists(most, pool, classes)), community=draw(maybe(pick(COMMUNITIES))),
         previous=hashlib.sha256(ident.encode()).hexdigest() if version > 1 else None,
-        duties=draw(ANY_DUTIES), law=draw(maybe(LAWS)),
+        duties=draw(ANY_DUTIES), law=draw(maybe(LAWS)), origin=draw(maybe(ORIGINS)),
     )  # fmt: skip
 
 

@@ -11,7 +11,8 @@ from joserfc import jws
 from joserfc.jwk import OKPKey
 
 from commonwatch.agreements.decode import canonical, digest
-from commonwatch.agreements.english import say
+from commonwatch.agreements.document import Law
+from commonwatch.agreements.english import grammars, say
 from commonwatch.agreements.signing import (
     Envelope,
     Signature,
@@ -114,7 +115,17 @@ def test_another_algorithm_is_refused(alg):
 
 
 def test_an_unknown_grammar_is_refused():
-    refused(make.resign(ENVELOPE, 0, make.OWNER, grammar="2"), "grammar '2' is not known")
+    refused(make.resign(ENVELOPE, 0, make.OWNER, grammar="9"), "grammar '9' is not known")
+
+
+def test_what_was_signed_in_the_first_grammar_stays_valid():
+    assert verify_document(make.resign(ENVELOPE, 0, make.OWNER, grammar="1"))
+
+
+def test_the_first_grammar_cannot_say_contacts_purpose_or_origin():
+    newer = msgspec.structs.replace(make.agreement(), law=Law(purpose="Early warning"))
+    assert grammars(newer) == ("2",)
+    assert grammars(make.agreement()) == ("1", "2")
 
 
 def test_a_kid_in_an_unprotected_header_is_refused():

@@ -25,6 +25,8 @@ from commonwatch.events.labels import CLASS_WORDS
 _END = r"(?![\s\S])"
 Slug = Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9-]{1,62}" + _END)]
 Thumbprint = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{43}" + _END)]
+#: Stands where the key of a party is not known yet: no key has this thumbprint, and `check` refuses it.
+BLANK_KEY = "_" * 43
 Digest = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}" + _END)]
 #: A line of plain text for people: no quotes, brackets, line breaks or blanks at its ends.
 _INK, _TEXT = r'[^\s"\[\]\x00-\x1f\x7f]', r'[^"\[\]\x00-\x1f\x7f\u0085\u2028\u2029]'
@@ -255,19 +257,40 @@ class Signer(Model, frozen=True):
     key: Thumbprint
 
 
+class Contact(Model, frozen=True):
+    """Whom to turn to at a party: a name, and a line with email address, telephone number or both."""
+
+    name: Line
+    reach: Line
+
+
 class Party(Signer, frozen=True):
-    """A party of an agreement: its owner, its operator, or a further member."""
+    """A party of an agreement: its owner, its operator, or a further member, with whom to turn to there."""
 
     role: PartyRole
+    contacts: tuple[Contact, ...] = ()
 
 
 class Law(Model, frozen=True):
     """Carried, shown and signed; never interpreted."""
 
+    purpose: Line | None = None
     basis: Line | None = None
     roles: Line | None = None
     jurisdiction: Line | None = None
     notes: Line | None = None
+
+
+class Origin(Model, frozen=True):
+    """The template an agreement was made from, at which level, and the clauses taken out, capped or added since."""
+
+    template: Slug
+    version: Version
+    level: Annotated[int, Meta(ge=0, le=9)]
+    changed: tuple[Slug, ...] = ()
+
+    def __post_init__(self) -> None:
+        self.order("changed")
 
 
 _STRICTEST = Duties()
@@ -286,6 +309,7 @@ class Agreement(Model, frozen=True):
     clauses: tuple[Clause, ...]
     previous: Digest | None = None
     community: Slug | None = None
+    origin: Origin | None = None
     duties: Duties = _STRICTEST
     law: Law | None = None
 

@@ -23,7 +23,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from commonwatch.agreements.check import check
 from commonwatch.agreements.decode import canonical, convert, digest, from_json
 from commonwatch.agreements.document import Agreement, Charter, CommunityCharter, Document, Party, Signer
-from commonwatch.agreements.english import GRAMMAR, say
+from commonwatch.agreements.english import GRAMMAR, grammars, say
 from commonwatch.errors import CommonwatchError, InvalidInput, SignatureError
 
 ALGORITHM = "Ed25519"
@@ -175,9 +175,11 @@ def sign_document(envelope: Envelope, key: SigningKey) -> Envelope:
 
 
 def text_digest(document: Document, grammar: str = GRAMMAR) -> str:
-    """SHA-256 of the English text people read before signing. SignatureError for an unknown grammar."""
-    if grammar != GRAMMAR:
-        raise SignatureError(f"grammar {grammar[:8]!r} is not known", where="grammar", todo="update this program")
+    """SHA-256 of the English text people read before signing. SignatureError for a grammar that cannot say it."""
+    if grammar not in grammars(document):
+        raise SignatureError(
+            f"grammar {grammar[:8]!r} is not known for this document", where="grammar", todo="update this program"
+        )
     return digest(say(document).encode())
 
 

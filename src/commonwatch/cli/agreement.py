@@ -55,8 +55,8 @@ def _command(
 def _check(args: argparse.Namespace) -> int:
     document = _document(args.file)
     found = list(problems(document))
-    for path, what in found:
-        print(f"{path}: {what}", file=sys.stderr)
+    for problem in found:
+        print(f"{problem.path}: {problem.what} ({problem.todo})", file=sys.stderr)
     if found:
         return 1
     print(say(document), end="")

@@ -28,12 +28,24 @@ from commonwatch.web.logs import log_request
 from commonwatch.web.openapi import SERVED
 from commonwatch.web.ports import Ports
 from commonwatch.web.rooms import KEY, Room
-from commonwatch.web.routes import agreements, audit, explore, findings, gateway, life, live, members, pages, session
+from commonwatch.web.routes import (
+    agreements,
+    audit,
+    drafting,
+    explore,
+    findings,
+    gateway,
+    life,
+    live,
+    members,
+    pages,
+    session,
+)
 from commonwatch.web.ui import FOLDER, UiFiles
 
 #: Largest request body where a route says nothing else.
 MOST_BODY = 1 << 20
-ROUTERS = (session, explore, live, agreements, life, members, findings, audit, gateway, pages)
+ROUTERS = (session, explore, live, agreements, drafting, life, members, findings, audit, gateway, pages)
 SCHEMA_PATH = "/openapi.json"
 
 

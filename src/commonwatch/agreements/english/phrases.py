@@ -49,7 +49,7 @@ _WITH: dict[str, str] = {
     "network": "with its network", "domain": "with its mail domain",
 }  # fmt: skip
 PARTIES: dict[str, str] = {"owner": "Owner", "operator": "Operator", "member": "Member"}
-LAW: tuple[str, ...] = ("basis", "roles", "jurisdiction", "notes")
+LAW: tuple[str, ...] = ("purpose", "basis", "roles", "jurisdiction", "notes")
 DUTIES: dict[str, dict[str, str]] = {
     "actions": {
         "none": "take no action on what they receive",

@@ -52,14 +52,22 @@ _SIGNER = re.compile(
     rf'(?P<role>Owner|Operator|Member|Steward) is organisation (?P<id>{_NAME}), "(?P<name>[^"]+)", '
     rf"signing with key (?P<key>[\w-]+)\."
 )
+_CONTACT = re.compile(rf'Contact at organisation (?P<id>{_NAME}) is "(?P<name>[^"]+)", reached at "(?P<reach>[^"]+)"\.')
+_ORIGIN = re.compile(
+    rf"It was made from template (?P<template>{_NAME}), version (?P<version>\d+), at level (?P<level>\d)"
+    rf"(?:, changed in (?P<changed>{_NAME}(?:(?:, | and ){_NAME})*))?\."
+)
 _DUTIES = re.compile(r"Whoever receives under this agreement shall: (?P<duties>.+)\.")
 _LAW = re.compile(r"Law, not interpreted: (?P<law>.+)\.")
 _LAW_PART = re.compile(r'(\w+) "([^"]+)"')
 Plain = dict[str, Any]
 
 
-def read(text: str) -> Document:
-    """The document a text says. Raises InvalidInput naming the line, and the wording to use for a variant."""
+def read(text: str, *, draft: bool = False) -> Document:
+    """The document a text says. Raises InvalidInput naming the line, and the wording to use for a variant.
+
+    A `draft` may leave keys blank.
+    """
     lines = text.split("\n")
     if lines[-1] == "":
         lines.pop()
@@ -72,7 +80,7 @@ def read(text: str) -> Document:
                 f"this sentence is not understood: {line[:120]!r}", where=f"line {number}", todo=_advice(error)
             ) from None
     document = convert(plain)
-    check(document)
+    check(document, draft=draft)
     _same(say(document), text)
     return document
 
@@ -106,6 +114,8 @@ def _line(plain: Plain, line: str, *, first: bool) -> None:
         plain["clauses"].append(read_clause(line))
     elif found := _SIGNER.fullmatch(line):
         _signer(plain, found)
+    elif found := _CONTACT.fullmatch(line):
+        _contact(plain, found)
     else:
         _add(plain, _other(line))
 
@@ -123,6 +133,8 @@ def _other(line: str) -> Plain:
         return {"duties": p.read_duties(found["duties"])}
     if found := _LAW.fullmatch(line):
         return {"law": dict(_law_part(part) for part in re.split(r'(?<="); ', found["law"]))}
+    if found := _ORIGIN.fullmatch(line):
+        return {"origin": _origin(found)}
     for pattern in (_PREVIOUS, _COMMUNITY, _VALID):
         if found := pattern.fullmatch(line):
             return found.groupdict()
@@ -152,6 +164,19 @@ def _signer(plain: Plain, found: re.Match[str]) -> None:
         plain.setdefault("parties", []).append({**signer, "role": role})
     else:
         _add(plain, {role: signer})
+
+
+def _contact(plain: Plain, found: re.Match[str]) -> None:
+    """Add a contact to the party named last."""
+    parties = plain.get("parties") or [{}]
+    if parties[-1].get("id") != found["id"]:
+        raise ValueError("a contact follows the sentence of its party")
+    parties[-1].setdefault("contacts", []).append({"name": found["name"], "reach": found["reach"]})
+
+
+def _origin(found: re.Match[str]) -> Plain:
+    origin: Plain = {"template": found["template"], "version": int(found["version"]), "level": int(found["level"])}
+    return origin | ({"changed": p.split(found["changed"], "and")} if found["changed"] else {})
 
 
 def _share(found: re.Match[str]) -> Plain:

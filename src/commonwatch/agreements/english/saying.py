@@ -13,12 +13,14 @@ from commonwatch.agreements.document import (
     Charter,
     Clause,
     CommunityCharter,
+    Contact,
     Count,
     Document,
     Law,
     Limit,
     LimitRows,
     Noise,
+    Origin,
     Share,
     ShareRows,
     Signer,
@@ -55,7 +57,11 @@ def _heading(document: Document) -> Iterator[str]:
             yield f"It is made in community {document.community} and bound by the charter of that community."
         starts, ends = document.starts.isoformat(), document.ends.isoformat()
         yield f"It is valid from {starts} to {ends}, both days included."
-        yield from (_signer(p.PARTIES[party.role], party) for party in document.parties)
+        if document.origin:
+            yield _origin(document.origin)
+        for party in document.parties:
+            yield _signer(p.PARTIES[party.role], party)
+            yield from (_contact(party.id, contact) for contact in party.contacts)
     elif isinstance(document, Charter):
         yield _signer("Owner", document.owner)
     else:
@@ -64,6 +70,15 @@ def _heading(document: Document) -> Iterator[str]:
 
 def _signer(role: str, signer: Signer) -> str:
     return f'{role} is organisation {signer.id}, "{signer.name}", signing with key {signer.key}.'
+
+
+def _contact(org: str, contact: Contact) -> str:
+    return f'Contact at organisation {org} is "{contact.name}", reached at "{contact.reach}".'
+
+
+def _origin(origin: Origin) -> str:
+    changed = f", changed in {p.join(origin.changed, 'and')}" if origin.changed else ""
+    return f"It was made from template {origin.template}, version {origin.version}, at level {origin.level}{changed}."
 
 
 def _law(law: Law) -> str:
