@@ -19,6 +19,7 @@ import msgspec
 import uvicorn
 from litestar import Litestar
 
+from commonwatch.agreements.iep import Terms
 from commonwatch.agreements.reader import ClauseRef, Reader
 from commonwatch.hub.publications import PublicationTable
 from commonwatch.share.ports import EVER, Ask, State
@@ -44,6 +45,7 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
     severity: int | None = 4
     malware: str | None = None
     clauses: tuple[ClauseRef, ...] = (ClauseRef("dsa-1", 1, "attackers"),)
+    terms: Terms | None = None
 
 
 class World:

@@ -16,6 +16,7 @@ import pytest
 import uvicorn
 from litestar import Litestar
 
+from commonwatch.agreements.iep import Terms
 from commonwatch.agreements.reader import ClauseRef, Reader
 from commonwatch.errors import NotAuthenticated, Unavailable
 from commonwatch.hub.publications import PublicationTable
@@ -48,6 +49,7 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
     severity: int | None = 4
     malware: str | None = None
     clauses: tuple[ClauseRef, ...] = (ClauseRef("dsa-1", 1, "attackers"),)
+    terms: Terms | None = None
 
 
 class World:

@@ -10,6 +10,7 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from commonwatch.agreements.iep import Terms
 from commonwatch.agreements.reader import ClauseRef, Reader
 from commonwatch.errors import InvalidInput
 from commonwatch.hub.publications import PublicationTable
@@ -35,6 +36,7 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
     severity: int | None = None
     malware: str | None = None
     clauses: tuple[ClauseRef, ...] = ()
+    terms: Terms | None = None
 
 
 class World:

@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from commonwatch.agreements.iep import Terms
 from commonwatch.agreements.reader import ClauseRef, Reader
 from commonwatch.errors import Unavailable
 from commonwatch.hub.publications import PublicationTable
@@ -37,6 +38,7 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
     severity: int | None = 4
     malware: str | None = None
     clauses: tuple[ClauseRef, ...] = (ClauseRef("dsa-1", 1, "attackers"),)
+    terms: Terms | None = None
 
 
 class World:

@@ -13,6 +13,7 @@ from typing import Any, Literal, NamedTuple
 import msgspec
 from sqlglot import exp
 
+from commonwatch.agreements.iep import Terms
 from commonwatch.agreements.lattice import TOP, top_of
 from commonwatch.agreements.reader import ClauseRef
 from commonwatch.events.address import Address, Scope
@@ -20,6 +21,7 @@ from commonwatch.events.labels import EventClass, Severity
 from commonwatch.govern.answer.asking import Asking
 from commonwatch.govern.answer.dims import column
 from commonwatch.govern.answer.filters import Predicates
+from commonwatch.govern.binding import Binding
 from commonwatch.govern.decide.shown import BITS_OF, EXACT, FIELD_NO, WORD_BITS, Levels
 from commonwatch.govern.decide.table import WORD_NAMES
 from commonwatch.govern.relation import Window, null, number, raw_column
@@ -35,7 +37,8 @@ class Observable(msgspec.Struct, frozen=True, kw_only=True):
     """One value one reader may act on, with totals over all it may see. Times in microseconds, None where withheld.
 
     `count` is None where any volume is withheld, `sources` (different contributors) where any contributor is; `tlp` is
-    the strictest of the rows; `malware` the one name shown exactly; `clauses` only those this reader may be told.
+    the strictest of the rows; `malware` the one name shown exactly; `clauses` only those this reader may be told, and
+    `hidden` that others stand behind it; `terms` bind whoever is given the value (None: the reader's own events).
     """
 
     kind: ObservableKind
@@ -50,6 +53,8 @@ class Observable(msgspec.Struct, frozen=True, kw_only=True):
     malware: str | None = None
     rules: tuple[str, ...] = ()
     clauses: tuple[ClauseRef, ...] = ()
+    hidden: bool = False
+    terms: Terms | None = None
 
 
 class Sighting(NamedTuple):
@@ -73,7 +78,7 @@ class _Source(NamedTuple):
     shown: Callable[[Levels], bool]
 
 
-def observables(asking: Asking, since: int | None) -> list[Observable]:
+def observables(asking: Asking, binding: Binding, since: int | None) -> list[Observable]:
     """All observables, or those with an event stored after arrival number `since`, by kind and value."""
     found: dict[tuple[ObservableKind, str], list[dict[str, Any]]] = {}
     sources = [source for source in _sources() if any(source.shown(d.levels) for d in asking.table.decisions)]
@@ -94,7 +99,7 @@ def observables(asking: Asking, since: int | None) -> list[Observable]:
     if since is not None:
         new = {(kind, _value(kind, key)) for kind, keys in fresh.items() for key in keys}
         found = {at: rows for at, rows in found.items() if at in new}
-    return [_observable(asking, kind, value, rows) for (kind, value), rows in sorted(found.items())]
+    return [_bound(_observable(asking, kind, value, rows), binding) for (kind, value), rows in sorted(found.items())]
 
 
 def sightings(asking: Asking, since: int | None) -> list[Sighting]:
@@ -245,10 +250,16 @@ def _value(kind: ObservableKind, row: dict[str, Any]) -> str:
     return row["x0"].hex() if isinstance(row["x0"], bytes) else str(row["x0"])
 
 
+def _bound(seen: Observable, binding: Binding) -> Observable:
+    """With the terms that bind whoever is given it."""
+    return msgspec.structs.replace(seen, terms=binding.terms(seen.clauses, hidden=seen.hidden))
+
+
 def _observable(asking: Asking, kind: ObservableKind, value: str, rows: Sequence[dict[str, Any]]) -> Observable:
     """Totals over the rows of a value (an address can be source and destination)."""
     n = sum(row["n"] for row in rows)
     orgs = {code for row in rows for code in row["org"] or () if code is not None}
+    clauses, hidden = _clauses(asking, {dno for row in rows for dno in row["dno"]})
     names = {name for row in rows for many in row["malware_names"] or () for name in many or ()}
     counted = sum(row["counted"] for row in rows)
     return Observable(
@@ -259,7 +270,7 @@ def _observable(asking: Asking, kind: ObservableKind, value: str, rows: Sequence
         sources=len(orgs) if sum(row["named"] for row in rows) == n else None,
         malware=names.pop() if len(names) == 1 else None,
         rules=tuple(sorted({r for row in rows for r in row["rule_name"] or () if r is not None})),
-        clauses=_clauses(asking, {dno for row in rows for dno in row["dno"]}),
+        clauses=clauses, hidden=hidden,
     )  # fmt: skip
 
 
@@ -268,8 +279,8 @@ def _most(found: Sequence[int | None], pick: Callable[[Sequence[int]], int]) -> 
     return pick(there) if there else None
 
 
-def _clauses(asking: Asking, numbers: set[int]) -> tuple[ClauseRef, ...]:
-    """The clauses behind the rows, where their owner is shown exactly."""
+def _clauses(asking: Asking, numbers: set[int]) -> tuple[tuple[ClauseRef, ...], bool]:
+    """The clauses behind the rows, where their owner is shown exactly; and whether there are others."""
     decisions = [asking.table.decisions[dno] for dno in numbers]
     named = [d for d in decisions if d.levels[FIELD_NO["owner"]] == top_of("owner")]
-    return tuple(sorted({ref for d in named for ref in d.clauses}))
+    return tuple(sorted({ref for d in named for ref in d.clauses})), len(named) < len(decisions)

@@ -25,6 +25,7 @@ from commonwatch.govern.answer.asking import BINS, Asking, Using, dim_of, instan
 from commonwatch.govern.answer.pages import Pages
 from commonwatch.govern.answer.rows import page
 from commonwatch.govern.answer.tokens import Vault
+from commonwatch.govern.binding import Binding
 from commonwatch.govern.decide.compiling import Compiler, standing
 from commonwatch.govern.decide.describe import Best, ViewDescription, describe, describe_fields
 from commonwatch.govern.decide.table import Table
@@ -124,7 +125,7 @@ class Govern:
     def observables(self, reader: Reader, since: int | None = None) -> list[Observable]:
         """Values worth acting on, with totals over all this reader sees; only those seen after arrival `since`."""
         with self._context(reader, b"observables") as context:
-            found = observables(context.asking, since)
+            found = observables(context.asking, Binding(context.view, context.reader), since)
             self._decided(context, "observables", {"query": context.query, "rows": len(found)})
             return found
 

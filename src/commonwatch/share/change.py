@@ -9,19 +9,17 @@ Rules held here:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Literal
+from collections.abc import Iterable
+from typing import Literal
 
 import msgspec
 
-from commonwatch.agreements.reader import ClauseRef
-from commonwatch.share import stix
+from commonwatch.share import marking, stix
 from commonwatch.share.indicators import Indicator, dated
 from commonwatch.share.ports import Change, Entry, State, Version
 
 HOUR = 3_600_000_000
 _TICK = 1_000
-Duties = Callable[[tuple[ClauseRef, ...]], Mapping[str, Any] | None]
 _records = msgspec.json.Decoder(Indicator)
 
 
@@ -31,7 +29,6 @@ class Desk(msgspec.Struct, frozen=True):
     audience: str
     publisher: str
     now: int
-    duties: Duties | None = None
 
 
 class Draft:
@@ -41,6 +38,7 @@ class Draft:
         self.desk = desk
         self.entries: list[Entry] = []
         self.versions: list[Version] = []
+        self.markings: dict[str, Version] = {}
         self.gone: list[str] = []
         self.dropped: list[str] = []
         self.look_again = desk.now + 366 * 24 * HOUR
@@ -107,12 +105,19 @@ class Draft:
     def _write(self, item: Indicator, old: Entry, before: Indicator | None, *, revoked: bool = False) -> int:
         """New versions of the objects whose content differs from `before`; returns their time (microseconds)."""
         at, created = max(self.desk.now, old.versioned + _TICK), stix.stamp(old.created)
+        self._mark(item)
         for new, known in zip(self._objects(item, created), self._objects(before, created), strict=True):
             if new is not None and new != known:
                 final = {**new, "modified": stix.stamp(at), **({"revoked": True} if revoked else {})}
                 body = stix.encode(final)
                 self.versions.append(Version(id=new["id"], type=new["type"], version=at, body=body, of=item.id))
         return at
+
+    def _mark(self, item: Indicator) -> None:
+        """Whoever gets the object gets the definition of its marking first."""
+        if item.terms is not None and (name := marking.iep_marking(item.terms)) not in self.markings:
+            made = marking.iep_definition(item.terms, self.desk.publisher)
+            self.markings[name] = _static(made)
 
     def _look_again(self, at: int) -> None:
         self.look_again = min(self.look_again, at)
@@ -121,18 +126,20 @@ class Draft:
         if item is None:
             return None, None
         desk = self.desk
-        duties = desk.duties(item.clauses) if desk.duties else None
         return (
-            stix.indicator(item, desk.publisher, created, created, duties),
+            stix.indicator(item, desk.publisher, created, created),
             stix.sighting(item, desk.publisher, desk.audience, created, created),
         )
 
 
 def statics(publisher: str) -> Iterable[Version]:
     """The identity, markings and extension every audience gets first."""
-    for document in stix.statics(publisher):
-        at = stix.micros(str(document.get("modified") or document["created"]))
-        yield Version(id=document["id"], type=document["type"], version=at, body=stix.encode(document))
+    yield from map(_static, stix.statics(publisher))
+
+
+def _static(document: stix.Stix) -> Version:
+    at = stix.micros(str(document.get("modified") or document["created"]))
+    return Version(id=document["id"], type=document["type"], version=at, body=stix.encode(document))
 
 
 def _can_wait(old: Indicator, new: Indicator) -> bool:

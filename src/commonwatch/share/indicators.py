@@ -12,6 +12,7 @@ from collections.abc import Iterable
 
 import msgspec
 
+from commonwatch.agreements.iep import Terms
 from commonwatch.agreements.reader import ClauseRef
 from commonwatch.share.allow import AllowList
 from commonwatch.share.ports import Observable
@@ -49,6 +50,7 @@ class Indicator(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     severity: int | None = None
     malware: str | None = None
     clauses: tuple[ClauseRef, ...] = ()
+    terms: Terms | None = None
 
     @property
     def stix_type(self) -> str:
@@ -83,6 +85,7 @@ def indicator(seen: Observable) -> Indicator:
         severity=seen.severity,
         malware=seen.malware,
         clauses=tuple(sorted(seen.clauses)),
+        terms=seen.terms,
     )
 
 

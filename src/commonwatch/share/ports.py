@@ -10,6 +10,7 @@ from typing import Literal, NamedTuple, Protocol
 
 import msgspec
 
+from commonwatch.agreements.iep import Terms
 from commonwatch.agreements.reader import ClauseRef, Reader
 
 EVER = 2**62
@@ -38,6 +39,8 @@ class Observable(Protocol):
     def malware(self) -> str | None: ...
     @property
     def clauses(self) -> tuple[ClauseRef, ...]: ...
+    @property
+    def terms(self) -> Terms | None: ...
 
 
 class Standing(Protocol):

@@ -15,7 +15,7 @@ from commonwatch.errors import Unavailable
 from commonwatch.events.labels import Tlp
 from commonwatch.share.indicators import Indicator
 from commonwatch.share.publication import News, Publications
-from commonwatch.share.stix import tlp_marking
+from commonwatch.share.stix import markings
 from commonwatch.wire.messages import IndicatorItem, Indicators, Withdraw
 
 
@@ -80,6 +80,8 @@ def item(indicator: Indicator, at: int) -> IndicatorItem:
         confidence=indicator.confidence,
         sources=indicator.sources,
         tlp=Tlp(indicator.tlp).word,
-        markings=[tlp_marking(indicator.tlp)],
+        markings=markings(indicator),
+        may_block=indicator.terms is None or indicator.terms.may("internal"),
+        delete_after_days=indicator.terms.duties.delete_after_days if indicator.terms else None,
         sighted_at_hub=at,
     )

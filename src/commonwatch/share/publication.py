@@ -19,7 +19,7 @@ import msgspec
 
 from commonwatch.agreements.reader import Reader
 from commonwatch.share.allow import AllowList
-from commonwatch.share.change import Desk, Draft, Duties, statics
+from commonwatch.share.change import Desk, Draft, statics
 from commonwatch.share.indicators import Indicator, indicators_from
 from commonwatch.share.ports import Ask, Change, PublicationStore, Source, Standing, State, Version
 from commonwatch.share.stix import stamp
@@ -45,11 +45,10 @@ class Publications:
         publisher: str,
         *,
         allow: Callable[[], AllowList] = AllowList,
-        duties: Duties | None = None,
         clock: Callable[[], int] | None = None,
     ) -> None:
         self.publisher = publisher
-        self._store, self._source, self._allow, self._duties = store, source, allow, duties
+        self._store, self._source, self._allow = store, source, allow
         self._clock = clock or (lambda: time.time_ns() // 1_000)
         self._guard = threading.Lock()
         self._locks: dict[str, threading.RLock] = {}
@@ -106,7 +105,7 @@ class Publications:
         return [_listed(item) for item in items]
 
     def _recompute(self, reader: Reader, standing: Standing, state: State | None, now: int) -> Change:
-        draft = Draft(Desk(audience_of(reader), self.publisher, now, self._duties))
+        draft = Draft(Desk(audience_of(reader), self.publisher, now))
         fresh = indicators_from(self._source.observables(reader, None), self._allow(), now)
         known = self._store.entries(draft.desk.audience, None)
         for key, old in known.items():
@@ -116,16 +115,23 @@ class Publications:
             draft.show(new, known.get(key), touched=False)
         if state is None:
             draft.versions[:0] = statics(self.publisher)
+        self._define(draft)
         moved = state is not None and state.epoch != standing.epoch
         return draft.finish(State(standing.epoch, standing.watermark, standing.good_until), fresh=moved)
 
     def _continue(self, reader: Reader, standing: Standing, state: State, now: int) -> Change:
-        draft = Draft(Desk(audience_of(reader), self.publisher, now, self._duties))
+        draft = Draft(Desk(audience_of(reader), self.publisher, now))
         fresh = indicators_from(self._source.observables(reader, state.watermark), self._allow(), now)
         known = self._store.entries(draft.desk.audience, fresh)
         for key, new in fresh.items():
             draft.show(new, known.get(key), touched=True)
+        self._define(draft)
         return draft.finish(State(state.epoch, standing.watermark, state.good_until), fresh=False)
+
+    def _define(self, draft: Draft) -> None:
+        """Markings the audience does not have yet come before what is marked with them."""
+        audience = draft.desk.audience
+        draft.versions[:0] = [v for v in draft.markings.values() if not self._store.holds(audience, v.id)]
 
     def _lock(self, audience: str) -> threading.RLock:
         with self._guard:

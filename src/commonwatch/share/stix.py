@@ -19,6 +19,7 @@ import msgspec
 import rfc8785
 
 from commonwatch.events.labels import Tlp
+from commonwatch.share import marking
 from commonwatch.share.indicators import Indicator
 
 Stix = dict[str, Any]
@@ -83,7 +84,8 @@ def tlp_marking(tlp: int) -> str:
 
 def statics(publisher: str) -> list[Stix]:
     """What indicators refer to: the publisher's identity, the TLP 2.0 markings, our extension."""
-    return [identity(publisher), extension_definition(publisher), *(marking_definition(tlp) for tlp in Tlp)]
+    extensions = (extension_definition(publisher), duties_definition(publisher))
+    return [identity(publisher), *extensions, *(marking_definition(tlp) for tlp in Tlp)]
 
 
 def identity(publisher: str) -> Stix:
@@ -128,17 +130,25 @@ def extension_definition(publisher: str) -> Stix:
     }
 
 
+def duties_definition(publisher: str) -> Stix:
+    """The property extension that adds to an IEP marking what IEP has no word for."""
+    return extension_definition(publisher) | {
+        "id": marking.DUTIES_EXTENSION,
+        "name": "Duties beyond IEP 2.0",
+        "description": "Onward sharing, deletion after days, notice of breaches, TLP 2.0, agreements by version.",
+        "schema": "onward: none, same-community or tlp; delete_after_days; breach_notice_hours; tlp_2_0; agreements",
+    }
+
+
 def indicator_id(publisher: str, pattern: str, generation: int) -> str:
     """The id of an indicator; a pattern shared again after `revoked` has the next generation."""
     return our_id("indicator", publisher, pattern, generation)
 
 
-def indicator(
-    item: Indicator, publisher: str, created: str, modified: str, duties: Mapping[str, Any] | None = None
-) -> Stix:
+def indicator(item: Indicator, publisher: str, created: str, modified: str) -> Stix:
     """An indicator object. Times of sightings appear at the precision the reader has them."""
     found: Stix = {
-        **_head("indicator", item.id, publisher, (created, modified), item.tlp),
+        **_head("indicator", item.id, publisher, (created, modified), item),
         "name": item.value,
         "indicator_types": ["malicious-activity"],
         "pattern": item.pattern,
@@ -151,13 +161,13 @@ def indicator(
         found["confidence"] = item.confidence
     if item.malware is not None:
         found["labels"] = [f"malware:{item.malware}"]
-    return found | _extension(item, duties)
+    return found | _references(item) | _extension(item)
 
 
 def sighting(item: Indicator, publisher: str, audience: str, created: str, modified: str) -> Stix:
     """That members saw the indicator: count and first and last time, each only where disclosed."""
     found: Stix = {
-        **_head("sighting", our_id("sighting", audience, item.id), publisher, (created, modified), item.tlp),
+        **_head("sighting", our_id("sighting", audience, item.id), publisher, (created, modified), item),
         "sighting_of_ref": item.id,
     }
     if item.first_seen is not None and item.last_seen is not None:
@@ -165,7 +175,7 @@ def sighting(item: Indicator, publisher: str, audience: str, created: str, modif
         found["last_seen"] = stamp(max(item.first_seen, item.last_seen))
     if item.sightings is not None:
         found["count"] = min(item.sightings, 999_999_999)
-    return found | _extension(item, None)
+    return found | _references(item) | _extension(item)
 
 
 def observable(item: Indicator) -> Stix:
@@ -187,16 +197,20 @@ def observed_data(item: Indicator, publisher: str, audience: str, created: str, 
     """Observed data about one observable; None where time or count is withheld (both are required by STIX)."""
     if item.first_seen is None or item.last_seen is None or not item.sightings:
         return None
-    return {
-        **_head("observed-data", our_id("observed-data", audience, item.id), publisher, (created, modified), item.tlp),
-        "first_observed": stamp(item.first_seen),
-        "last_observed": stamp(max(item.first_seen, item.last_seen)),
-        "number_observed": min(item.sightings, 999_999_999),
-        "object_refs": [observable(item)["id"]],
-    } | _extension(item, None)
+    return (
+        {
+            **_head("observed-data", our_id("observed-data", audience, item.id), publisher, (created, modified), item),
+            "first_observed": stamp(item.first_seen),
+            "last_observed": stamp(max(item.first_seen, item.last_seen)),
+            "number_observed": min(item.sightings, 999_999_999),
+            "object_refs": [observable(item)["id"]],
+        }
+        | _references(item)
+        | _extension(item)
+    )
 
 
-def _head(kind: str, object_id: str, publisher: str, times: tuple[str, str], tlp: int) -> Stix:
+def _head(kind: str, object_id: str, publisher: str, times: tuple[str, str], item: Indicator) -> Stix:
     return {
         "type": kind,
         "spec_version": "2.1",
@@ -204,11 +218,22 @@ def _head(kind: str, object_id: str, publisher: str, times: tuple[str, str], tlp
         "created_by_ref": identity_id(publisher),
         "created": times[0],
         "modified": times[1],
-        "object_marking_refs": [tlp_marking(tlp)],
+        "object_marking_refs": markings(item),
     }
 
 
-def _extension(item: Indicator, duties: Mapping[str, Any] | None) -> Stix:
+def markings(item: Indicator) -> list[str]:
+    """The TLP 2.0 marking, and the IEP 2.0 policy of the terms."""
+    return [tlp_marking(item.tlp), *([marking.iep_marking(item.terms)] if item.terms else [])]
+
+
+def _references(item: Indicator) -> Stix:
+    """Under which signed texts the reader was given this, as far as it may be told."""
+    found = [marking.reference(name) for name in item.terms.named] if item.terms else []
+    return {"external_references": found} if found else {}
+
+
+def _extension(item: Indicator) -> Stix:
     if not item.clauses:
         return {}
     body: Stix = {
@@ -216,6 +241,6 @@ def _extension(item: Indicator, duties: Mapping[str, Any] | None) -> Stix:
         "agreements": sorted({c.agreement for c in item.clauses}),
         "clauses": [str(c) for c in item.clauses],
     }
-    if duties:
-        body["duties"] = dict(duties)
+    if item.terms:
+        body["duties"] = msgspec.to_builtins(item.terms.duties)
     return {"extensions": {OUR_EXTENSION: body}}

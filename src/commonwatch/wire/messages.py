@@ -33,7 +33,10 @@ class SnapshotMessage(msgspec.Struct, frozen=True, tag_field="kind", tag="snapsh
 
 
 class IndicatorItem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One indicator as this organisation may see it. `type` is the STIX object type of the observable."""
+    """One indicator as this organisation may see it. `type` is the STIX object type of the observable.
+
+    `may_block`: the duties permit acting on it inside one's own network; otherwise it is for reading only.
+    """
 
     id: str
     type: str
@@ -46,6 +49,8 @@ class IndicatorItem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     tlp: str = ""
     markings: list[str] = []
     sighted_at_hub: int = 0
+    may_block: bool = True
+    delete_after_days: int | None = None
 
 
 class Indicators(msgspec.Struct, frozen=True, tag_field="kind", tag="indicators"):

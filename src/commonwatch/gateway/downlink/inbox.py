@@ -1,7 +1,8 @@
 """What the hub sends down: indicators kept and written out for other tools, alerts kept.
 
 Rules held here: arrival times are the gateway's corrected time, so that the way from a sighting at the hub to this
-gateway can be measured; the files `indicators.json` and `indicators.txt` in the state folder are always whole.
+gateway can be measured; the files `indicators.json` and `indicators.txt` in the state folder are always whole; a value
+that its agreements permit no action on is never in `indicators.txt`, which tools block by.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ class Inbox:
         self._changed = False
         listed = listing(self._journal)
         self._folder.write("indicators.json", msgspec.json.format(msgspec.json.encode(listed)))
-        values = sorted({str(item["value"]) for item in listed})
+        values = sorted({str(item["value"]) for item in listed if item.get("may_block", True)})
         self._folder.write("indicators.txt", "".join(f"{v}\n" for v in values).encode())
 
 
