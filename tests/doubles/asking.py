@@ -108,6 +108,9 @@ CALLS: dict[str, list[Call]] = {
         Call("/api/agreements/check", "POST", {"document": {"dsa": "1"}}),
     ],
     "POST /api/agreements/read": [Call("/api/agreements/read", "POST", {"text": "Nothing."})],
+    "GET /api/agreements/{agreement:str}/iep.json": [
+        Call("/api/agreements/alder-service/iep.json"), Call("/api/agreements/none/iep.json"),
+    ],
     "GET /api/people": [Call("/api/people")],
     "GET /api/tokens": [Call("/api/tokens")],
     "POST /api/tokens": [Call("/api/tokens", "POST", {"name": "x", "purpose": "detect", "scopes": ["all"]})],

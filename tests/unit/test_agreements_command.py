@@ -124,3 +124,10 @@ def test_a_missing_file_is_one_clear_line(run, tmp_path):
     status, _, err = run("check", tmp_path / "absent")
     assert status == 2
     assert err.count("\n") == 1
+
+
+def test_duties_are_printed_as_an_iep_policy_file(run, file):
+    status, out, _ = run("iep", file("a.yaml", to_yaml(make.agreement(duties={"actions": "internal"}))))
+    (policy,) = json.loads(out)["iep_policies"]
+    assert status == 0
+    assert (policy["iep_version"], policy["permitted_actions"]) == ("2.0", "internally-visible-actions")

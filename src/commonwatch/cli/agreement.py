@@ -12,10 +12,10 @@ import os
 import sys
 from pathlib import Path
 
-from commonwatch.agreements import signing
+from commonwatch.agreements import iep, signing
 from commonwatch.agreements.check import check, problems
 from commonwatch.agreements.decode import canonical, decode, digest, from_json, json_schema, to_yaml
-from commonwatch.agreements.document import Document
+from commonwatch.agreements.document import Agreement, Document
 from commonwatch.agreements.english import read, say
 from commonwatch.errors import CommonwatchError, InvalidInput
 
@@ -39,6 +39,8 @@ def add(parser: argparse.ArgumentParser) -> None:
     one.add_argument("--out", required=True, help="where to write the envelope; may be the file itself")
     one = _command(actions, "verify", "verify that every party, and nobody else, signed", _verify)
     one.add_argument("file", help="envelope; - is standard input")
+    one = _command(actions, "iep", "print an agreement's duties as a FIRST IEP 2.0 policy file", _iep)
+    one.add_argument("file", help="document or signed envelope; - is standard input")
     one = _command(actions, "diff", "compare two documents sentence by sentence", _diff)
     one.add_argument("old")
     one.add_argument("new")
@@ -115,6 +117,15 @@ def _verify(args: argparse.Namespace) -> int:
     for signer in signing.signers(verified.document):
         print(f"signed by {signer.id} ({signer.name}), key {signer.key}")
     print(f"{verified.document.id} version {verified.document.version}, SHA-256 {verified.digest}")
+    return 0
+
+
+def _iep(args: argparse.Namespace) -> int:
+    document = _document(args.file)
+    check(document)
+    if not isinstance(document, Agreement):
+        raise InvalidInput("a charter has no duties", where=args.file, todo="give an agreement")
+    print(json.dumps(iep.file_of([iep.policy(iep.terms_of([document]))]), indent=2))
     return 0
 
 

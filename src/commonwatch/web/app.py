@@ -32,6 +32,7 @@ from commonwatch.web.routes import (
     agreements,
     audit,
     drafting,
+    duties,
     explore,
     findings,
     gateway,
@@ -45,7 +46,7 @@ from commonwatch.web.ui import FOLDER, UiFiles
 
 #: Largest request body where a route says nothing else.
 MOST_BODY = 1 << 20
-ROUTERS = (session, explore, live, agreements, drafting, life, members, findings, audit, gateway, pages)
+ROUTERS = (session, explore, live, agreements, drafting, life, members, findings, audit, gateway, duties, pages)
 SCHEMA_PATH = "/openapi.json"
 
 
