@@ -6,7 +6,8 @@
     ├── NotAuthenticated     who asks is unknown, or the credential is expired or revoked
     ├── NotPermitted         who asks is known and may not do this
     ├── NotFound             absent, or not visible to who asks (the two are never told apart)
-    ├── Conflict             the thing has moved on: stale version, already done
+    ├── Conflict             the thing has moved on: already done, out of turn
+    │   └── Stale            what was edited was changed by somebody else meanwhile
     ├── Gone                 it was here and is no longer; `current` names what took its place
     ├── Overloaded           too much at once; try again after `retry_after` seconds
     └── Unavailable          a part that must answer does not; everything that needs it is closed, never open
@@ -81,6 +82,13 @@ class Conflict(CommonwatchError):
 
     code = "conflict"
     status = 409
+
+
+class Stale(Conflict):
+    """What was edited was changed by somebody else meanwhile."""
+
+    code = "stale"
+    status = 412
 
 
 class Gone(CommonwatchError):

@@ -73,6 +73,13 @@ def questions() -> Iterator[dict[str, Any]]:
     yield {"kind": "rows", "filter": {"time": {"last": "7d"}}}
 
 
+#: A document that whoever sweeps may offer if it is alder or birch: never signed by both, so it changes nothing.
+OFFERED = {
+    "dsa": "1", "id": "swept", "title": "Swept", "starts": "2026-01-01", "ends": "2027-12-31",
+    "parties": [{"id": "alder", "role": "owner"}, {"id": "birch", "role": "operator"}],
+    "clauses": [{"kind": "share", "id": "some", "to": {"organisations": ["birch"]}, "purposes": ["detect"],
+                 "rows": {"events": ["malware"], "tlp": "amber"}, "fields": {"malware": "family"}}],
+}  # fmt: skip
 #: Route -> requests. The canary and non-interference tests send all of them as every reader.
 CALLS: dict[str, list[Call]] = {
     "GET /": [Call("/")],
@@ -99,6 +106,24 @@ CALLS: dict[str, list[Call]] = {
     "GET /api/agreements/{agreement:str}": [Call("/api/agreements/alder-service"), Call("/api/agreements/none")],
     "POST /api/agreements": [Call("/api/agreements", "POST", {"payload": "x"})],
     "POST /api/agreements/{agreement:str}/revoke": [Call("/api/agreements/none/revoke", "POST", {"reason": ""})],
+    "GET /api/drafts": [Call("/api/drafts")],
+    "PUT /api/drafts/{draft:str}": [
+        Call("/api/drafts/mine", "PUT", {"document": {"id": "x"}, "shared": True}),
+        Call("/api/drafts/mine", "PUT", {"document": {}}, {"If-Match": '"1"'}),
+    ],
+    "GET /api/drafts/{draft:str}": [Call("/api/drafts/mine"), Call("/api/drafts/mine?of=alder")],
+    "DELETE /api/drafts/{draft:str}": [Call("/api/drafts/none", "DELETE")],
+    "GET /api/offers": [Call("/api/offers")],
+    "POST /api/agreements/offer": [
+        Call("/api/agreements/offer", "POST", {"document": OFFERED}), Call("/api/agreements/offer", "POST", {}),
+    ],
+    "GET /api/offers/{agreement:str}": [Call("/api/offers/swept"), Call("/api/offers/none")],
+    "POST /api/agreements/{agreement:str}/sign": [
+        Call("/api/agreements/swept/sign", "POST", {"held": True}),
+        Call("/api/agreements/swept/sign", "POST", {"protected": "x", "signature": "y"}),
+    ],
+    "POST /api/agreements/{agreement:str}/decline": [Call("/api/agreements/swept/decline", "POST", {"reason": "no"})],
+    "POST /api/agreements/{agreement:str}/withdraw": [Call("/api/agreements/swept/withdraw", "POST", {"reason": ""})],
     "GET /api/notifications": [Call("/api/notifications"), Call("/api/notifications?unseen=true&limit=3")],
     "POST /api/notifications/seen": [
         Call("/api/notifications/seen", "POST", {"uids": ["none"]}), Call("/api/notifications/seen", "POST", {}),

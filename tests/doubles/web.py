@@ -284,7 +284,7 @@ def ports(**changed: Any) -> Ports:
     """All ports in memory."""
     made: dict[str, Any] = {
         "govern": Govern(), "accounts": Accounts(), "agreements": Agreements(), "gateways": Gateways(),
-        "notices": Notices(), "notifications": Notifications(), "audit": Audit(), "intelligence": Intelligence(), "epoch": lambda: 3, "now": lambda: 7,
+        "notices": Notices(), "notifications": Notifications(), "drafts": None, "offers": None, "audit": Audit(), "intelligence": Intelligence(), "epoch": lambda: 3, "now": lambda: 7,
     }  # fmt: skip
     return Ports(**{**made, **changed})
 

@@ -231,13 +231,32 @@ def verify_document(envelope: Envelope, keys: Iterable[bytes] = ()) -> Verified:
         what = f"not yet signed by {', '.join(missing)}" if missing else "signed by a key that belongs to no party"
         raise SignatureError(what, where="signatures", todo="every party signs, and nobody else")
     ring = _ring(envelope, keys)
-    for number, (signature, header) in enumerate(zip(envelope.signatures, headers, strict=True)):
-        where = f"signatures[{number}]"
-        _expect(header, TYPES[type(document)], where)
-        if header["text"] != text_digest(document, header["grammar"]):
-            raise SignatureError("the text that was read is not the text of this document", where=where, todo=_TODO)
-        _verify(envelope.payload, signature, ring, header["kid"], where)
+    for number, signature in enumerate(envelope.signatures):
+        _verify_part(document, envelope.payload, signature, ring, f"signatures[{number}]")
     return Verified(document, digest(unb64(envelope.payload)))
+
+
+def verify_part(envelope: Envelope, signature: Signature, key: bytes) -> Signer | Party:
+    """Whose signature of a document this is, if it was made with this public key, over exactly the envelope's bytes.
+
+    For collecting signatures one by one. Raises SignatureError, also when the key is that of no signer.
+    """
+    document = read_payload(envelope)
+    kid = _verify_part(document, envelope.payload, signature, {thumbprint(key): key}, "signature")
+    found = [signer for signer in signers(document) if signer.key == kid]
+    if not found:
+        raise SignatureError("signed by a key that belongs to no party", where="signature", todo=_TODO)
+    return found[0]
+
+
+def _verify_part(document: Document, payload: str, signature: Signature, ring: Mapping[str, bytes], where: str) -> str:
+    """The key id of one signature of a document, every check on it held."""
+    header = _header(signature, more=("text", "grammar"))
+    _expect(header, TYPES[type(document)], where)
+    if header["text"] != text_digest(document, header["grammar"]):
+        raise SignatureError("the text that was read is not the text of this document", where=where, todo=_TODO)
+    _verify(payload, signature, ring, header["kid"], where)
+    return header["kid"]
 
 
 def verify_agreement(envelope: Envelope, keys: Iterable[bytes] = ()) -> Agreement:
@@ -254,11 +273,8 @@ def signed_by(envelope: Envelope, keys: Iterable[bytes] = ()) -> frozenset[str]:
     found: set[str] = set()
     for signature in envelope.signatures:
         try:
-            header = _header(signature, more=("text", "grammar"))
-            _expect(header, TYPES[type(document)], "signatures")
-            _verify(envelope.payload, signature, ring, header["kid"], "signatures")
-            if header["text"] == text_digest(document, header["grammar"]):
-                found |= {s.id for s in signers(document) if s.key == header["kid"]}
+            kid = _verify_part(document, envelope.payload, signature, ring, "signatures")
+            found |= {s.id for s in signers(document) if s.key == kid}
         except SignatureError:
             continue
     return frozenset(found)

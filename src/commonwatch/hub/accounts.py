@@ -26,7 +26,8 @@ from commonwatch.hub.settings import Settings
 from commonwatch.web.ports import PersonInfo, Principal, SessionInfo, TokenInfo
 
 #: What a token may be narrowed to. `read` covers queries and releases; nothing a token may do lies outside these.
-SCOPES = ("read", "indicators", "taxii", "agreements", "gateways", "audit")
+#: `sign` hands in what was signed elsewhere, and drafts, if its person is an administrator; never a key the hub holds.
+SCOPES = ("read", "indicators", "taxii", "agreements", "gateways", "audit", "sign")
 MINUTE = 60 * MICROS
 DAY = 86_400 * MICROS
 LONGEST_TOKEN_DAYS = 366
@@ -241,7 +242,10 @@ class Accounts:
         person = self._active(session, row.person)
         reader = self._reader(session, person, row.purpose)
         scopes = tuple(row.scopes)
-        return Principal(kind="token", id=row.id, name=row.name, reader=reader, scopes=scopes, grant=row.id)
+        admin = person.admin and "sign" in scopes
+        return Principal(
+            kind="token", id=row.id, name=row.name, reader=reader, admin=admin, scopes=scopes, grant=row.id
+        )
 
     def _reader(self, session: Session, person: Person, purpose: str) -> Reader:
         if purpose not in self._purposes(session, person):

@@ -138,6 +138,7 @@ class Hub:
         return Ports(
             govern=self.govern, accounts=core.accounts, agreements=core.agreements, gateways=core.gateways,
             notices=core.notices, notifications=core.notifications,
+            drafts=core.drafts, offers=core.offers,
             audit=AuditPort(self.audit), intelligence=Findings(self.publications, self.watch),
             epoch=lambda: core.policy.view().epoch, now=core.clock.now,
         )  # fmt: skip

@@ -19,6 +19,8 @@ from commonwatch.errors import Conflict, Unavailable
 from commonwatch.hub.accounts import Accounts
 from commonwatch.hub.gateways import Enrolments, Gateways
 from commonwatch.hub.intake import Append, Intake
+from commonwatch.hub.life.drafts import Drafts
+from commonwatch.hub.life.offers import Offers
 from commonwatch.hub.members import Members
 from commonwatch.hub.meta import epoch as epochs
 from commonwatch.hub.meta.clock import Clock
@@ -59,6 +61,8 @@ class Office:
         self.accounts = Accounts(self.database, self.clock, settings)
         self.enrolments = Enrolments(self.database, self.keys, self.clock, self.members)
         self.notifications = Notifications(self.database, self.clock)
+        self.drafts = Drafts(self.database, self.clock)
+        self.offers = Offers(self.documents)
 
     def close(self) -> None:
         """Close the files."""

@@ -156,6 +156,35 @@ class AgreementView(msgspec.Struct, frozen=True, kw_only=True):
     statements: Any = msgspec.UNSET
 
 
+class SaveDraft(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A document as it is, complete or not: an object, or YAML or JSON text. `shared`: with the signers it names."""
+
+    document: dict[str, Any] | str
+    shared: bool = False
+
+
+class MakeOffer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What to offer: a document (object, YAML or JSON text), or a draft by name (`of`: the organisation it is of)."""
+
+    document: dict[str, Any] | str | None = None
+    draft: _Short | None = None
+    of: _Short | None = None
+
+
+class SignPart(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A JWS signature made where the key is kept (`protected`, `signature`, base64url), or `held`: by the hub's key."""
+
+    protected: Annotated[str, msgspec.Meta(max_length=4096)] | None = None
+    signature: Annotated[str, msgspec.Meta(max_length=128)] | None = None
+    held: bool = False
+
+
+class Reason(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Why. The other parties read it."""
+
+    reason: Annotated[str, msgspec.Meta(max_length=200)] = ""
+
+
 class NotificationsView(msgspec.Struct, frozen=True, kw_only=True):
     """What my organisation was told of, the newest first; `unseen` counts all that I have not seen."""
 

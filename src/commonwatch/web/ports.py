@@ -14,6 +14,7 @@ from typing import Any, Literal, Protocol
 import msgspec
 
 from commonwatch.agreements.reader import Purpose, Reader
+from commonwatch.agreements.signing import Signature
 from commonwatch.govern.policy import OrgInfo
 from commonwatch.govern.query import Answer, Query
 
@@ -91,6 +92,59 @@ class AgreementInfo(msgspec.Struct, frozen=True):
     text: str
 
 
+class DraftInfo(msgspec.Struct, frozen=True):
+    """A document being written. `edition` rises with every save; times are microseconds."""
+
+    id: str
+    org: str
+    document: dict[str, Any]
+    shared: bool
+    edition: int
+    by: str
+    created: int
+    changed: int
+
+
+class PartyInfo(msgspec.Struct, frozen=True):
+    """Who is asked to sign. `signed` is when (microseconds); `held`: by the hub, on the organisation's behalf."""
+
+    id: str
+    name: str
+    role: str
+    key: str
+    signed: int | None = None
+    held: bool = False
+
+
+class OfferInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """A document offered for signature, as a party sees it.
+
+    To sign: check that SHA-256 of `text` is `text_hash`, then sign the JWS protected header {alg: Ed25519, kid, typ,
+    text: `text_hash`, grammar} with `payload` (base64url of the frozen bytes, as it goes into the JWS).
+    """
+
+    hash: str
+    id: str
+    version: int
+    kind: str
+    title: str
+    owner: str
+    state: str
+    offered_by: str
+    at: int
+    ended: int | None
+    reason: str
+    parties: tuple[PartyInfo, ...]
+    awaiting: tuple[str, ...]
+    may: tuple[str, ...]
+    typ: str
+    grammar: str
+    text_hash: str
+    text: str = ""
+    payload: str = ""
+    impact: dict[str, Any] | None = None
+
+
 class NotificationInfo(msgspec.Struct, frozen=True):
     """What an organisation is told of. `at` is microseconds; `text` the sentence; `seen` by who asks."""
 
@@ -147,6 +201,29 @@ class Notices(Protocol):
     """Live notices for a browser: (event name, JSON object). Ends by itself within 1 s of losing the lease."""
 
     def watch(self, principal: Principal) -> AsyncIterator[tuple[str, dict[str, Any]]]: ...
+
+
+class Drafts(Protocol):
+    """Documents being written, by an organisation and whoever it shares them with."""
+
+    def of(self, principal: Principal) -> Sequence[DraftInfo]: ...
+    def one(self, principal: Principal, draft: str, of: str | None = None) -> DraftInfo: ...
+    def save(
+        self, principal: Principal, draft: str, document: Any, *, shared: bool = False, edition: int | None = None,
+        of: str | None = None,
+    ) -> DraftInfo: ...  # fmt: skip
+    def drop(self, principal: Principal, draft: str, edition: int | None = None) -> None: ...
+
+
+class Offers(Protocol):
+    """Documents offered for signature. `offer` in a method is a hash, or a name with one open offer."""
+
+    def of(self, principal: Principal) -> Sequence[OfferInfo]: ...
+    def one(self, principal: Principal, offer: str) -> OfferInfo: ...
+    def offer(self, principal: Principal, document: Any) -> OfferInfo: ...
+    def sign(self, principal: Principal, offer: str, part: Signature | None) -> OfferInfo: ...
+    def decline(self, principal: Principal, offer: str, reason: str = "") -> OfferInfo: ...
+    def withdraw(self, principal: Principal, offer: str, reason: str = "") -> OfferInfo: ...
 
 
 class Notifications(Protocol):
@@ -206,6 +283,8 @@ class Ports:
     gateways: Gateways
     notices: Notices
     notifications: Notifications
+    drafts: Drafts
+    offers: Offers
     audit: Audit
     intelligence: Intelligence
     epoch: Callable[[], int]

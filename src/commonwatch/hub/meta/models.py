@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, ForeignKey, Index, LargeBinary, String, UniqueConstraint
+from sqlalchemy import JSON, BigInteger, ForeignKey, ForeignKeyConstraint, Index, LargeBinary, String, UniqueConstraint
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 Micros = BigInteger
@@ -253,3 +253,68 @@ class NotificationSeen(Table):
     __tablename__ = "notification_seen"
     notification: Mapped[str] = mapped_column(ForeignKey("notification.uid"), primary_key=True)
     person: Mapped[str] = mapped_column(primary_key=True)
+
+
+class Draft(Table):
+    """A document somebody is writing: as it is, complete or not. `edition` rises with every save."""
+
+    __tablename__ = "draft"
+    org: Mapped[str] = mapped_column(ForeignKey("organisation.id"), primary_key=True)
+    id: Mapped[str] = mapped_column(primary_key=True)
+    document: Mapped[dict[str, Any]]
+    shared: Mapped[bool] = mapped_column(default=False)
+    edition: Mapped[int]
+    by: Mapped[str]
+    created: Mapped[int]
+    changed: Mapped[int]
+
+
+class DraftReader(Table):
+    """An organisation that a shared draft names among its signers: it may read and edit it."""
+
+    __tablename__ = "draft_reader"
+    __table_args__ = (ForeignKeyConstraint(["org", "draft"], ["draft.org", "draft.id"]),)
+    org: Mapped[str] = mapped_column(primary_key=True)
+    draft: Mapped[str] = mapped_column(primary_key=True)
+    reader: Mapped[str] = mapped_column(primary_key=True, index=True)
+
+
+class Offer(Table):
+    """A document offered for signature: its frozen bytes, the text people read, what it changes.
+
+    `state` is open, agreed, declined, withdrawn or outdated; `org` made the offer, `ended` is when it left `open`.
+    """
+
+    __tablename__ = "offer"
+    hash: Mapped[str] = mapped_column(primary_key=True)
+    kind: Mapped[str]
+    name: Mapped[str] = mapped_column(index=True)
+    version: Mapped[int]
+    owner: Mapped[str]
+    payload: Mapped[bytes]
+    text: Mapped[str]
+    impact: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    state: Mapped[str] = mapped_column(index=True)
+    org: Mapped[str]
+    by: Mapped[str]
+    at: Mapped[int]
+    ended: Mapped[int | None]
+    reason: Mapped[str] = mapped_column(default="")
+
+
+class OfferParty(Table):
+    """Who is asked to sign an offer, with which key; and its signature once it has: JWS parts, by whom, when.
+
+    `held` says that the hub signed on the organisation's behalf.
+    """
+
+    __tablename__ = "offer_party"
+    hash: Mapped[str] = mapped_column(ForeignKey("offer.hash"), primary_key=True)
+    org: Mapped[str] = mapped_column(primary_key=True, index=True)
+    role: Mapped[str]
+    key: Mapped[str]
+    protected: Mapped[str | None]
+    signature: Mapped[str | None]
+    held: Mapped[bool] = mapped_column(default=False)
+    by: Mapped[str | None]
+    at: Mapped[int | None]

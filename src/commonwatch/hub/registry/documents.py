@@ -9,28 +9,36 @@ organisation only with a key that this organisation lets it hold, and the entry 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from commonwatch.agreements.decode import convert, from_json, from_yaml
+from commonwatch.agreements.decode import convert
 from commonwatch.agreements.signing import Envelope, SigningKey, envelope_bytes, envelope_from, signers
 from commonwatch.agreements.statement import Kind, SignedStatement
 from commonwatch.errors import Conflict, InvalidInput, NotFound, NotPermitted
-from commonwatch.hub.members import need_org, read_orgs
+from commonwatch.hub.members import read_orgs
 from commonwatch.hub.meta import epoch as epochs
 from commonwatch.hub.meta.clock import MICROS, Clock
 from commonwatch.hub.meta.database import Database
 from commonwatch.hub.meta.keys import KeyFile
 from commonwatch.hub.meta.models import Community, Document, OrgKey, Party, Statement
 from commonwatch.hub.meta.outbox import record
+from commonwatch.hub.notifications import Kind as Notice
+from commonwatch.hub.notifications import notify
 from commonwatch.hub.registry import signed
+from commonwatch.hub.registry.complete import complete, plain_of
 from commonwatch.hub.registry.live import Policy
 from commonwatch.hub.registry.resolve import Standing, reach
 from commonwatch.hub.registry.signed import Opened
+from commonwatch.hub.registry.telling import settle, tell_registered
 
 Check = Callable[[Opened], None]
+TOLD: dict[Kind, Notice] = {
+    "revoke": "revoked", "suspend": "suspended", "resume": "resumed", "accept-duties": "duties-accepted",
+    "key-change": "key-changed",
+}  # fmt: skip
 #: How far ahead of our clock a statement may be dated.
 AHEAD = 600 * MICROS
 
@@ -57,15 +65,22 @@ class Documents:
         """Take a fully signed document. Raises InvalidInput, SignatureError, Conflict, NotFound, what `check` does."""
         with self.database.write() as session:
             epochs.lock(session)
-            opened = signed.open_document(envelope, self._keys(session))
-            check(opened)
-            self._check(session, opened)
-            epoch = self._insert(session, opened, envelope, by, held=held)
+            made = self.admit(session, envelope, by=by, held=held, check=check)
         self.policy.changed()
-        return Registered(opened.kind, opened.name, opened.version, opened.verified.digest, epoch)
+        return made
+
+    def admit(
+        self, session: Session, envelope: bytes, *, by: str, held: bool = False, check: Check = lambda _opened: None
+    ) -> Registered:
+        """The same inside a transaction that holds the epoch's lock; say `policy.changed()` once it is committed."""
+        opened = signed.open_document(envelope, self.keys_in_force(session))
+        check(opened)
+        self.check_fits(session, opened)
+        epoch = self._insert(session, opened, envelope, by, held=held)
+        return Registered(opened.kind, opened.name, opened.version, opened.digest, epoch)
 
     def _insert(self, session: Session, opened: Opened, envelope: bytes, by: str, *, held: bool) -> int:
-        now, digest = self.clock.now(), opened.verified.digest
+        now, digest = self.clock.now(), opened.digest
         row = Document(
             hash=digest,
             kind=opened.kind,
@@ -83,6 +98,8 @@ class Documents:
             session, now, by, f"{opened.kind}-registered", org=opened.owner, concerns=opened.signers, epoch=epoch,
             id=opened.name, version=opened.version, hash=digest, signed_by_hub=held,
         )  # fmt: skip
+        settle(session, now, opened)
+        tell_registered(session, now, opened, held=held)
         return epoch
 
     def sign_for(self, document: bytes, *, by: str = "operator") -> Registered:
@@ -90,37 +107,19 @@ class Documents:
 
         Parties may leave out `name` and `key`: they are completed with what this hub knows.
         """
-        made = convert(self._completed(document))
+        plain = plain_of(document)
+        with self.database.read() as session:
+            complete(session, plain, lambda org: SigningKey.from_seed(must_hold(self.keys, org)).thumbprint)
+        made = convert(plain)
         seeds = {signer.id: must_hold(self.keys, signer.id) for signer in signers(made)}
         return self.register(signed.sign_all(made, seeds), by=by, held=True)
-
-    def _completed(self, document: bytes) -> dict[str, Any]:
-        """The document as plain data, its signers' names and keys filled in where they are missing."""
-        try:
-            text = document.decode()
-        except UnicodeDecodeError as error:
-            raise InvalidInput("the document is not UTF-8 text", where="$", todo="save it as UTF-8") from error
-        plain = from_json(text) if text.lstrip().startswith("{") else from_yaml(text)
-        if not isinstance(plain, dict):
-            raise InvalidInput("a document is an object", where="$", todo='begin with `dsa: "1"`')
-        parties = plain.get("parties")
-        for signer in (*(parties if isinstance(parties, list) else ()), plain.get("owner"), plain.get("steward")):
-            if isinstance(signer, dict) and isinstance(org := signer.get("id"), str):
-                self._complete(signer, org)
-        return plain
-
-    def _complete(self, signer: dict[str, Any], org: str) -> None:
-        with self.database.read() as session:
-            signer.setdefault("name", need_org(session, org).name)
-        if "key" not in signer:
-            signer["key"] = SigningKey.from_seed(must_hold(self.keys, org)).thumbprint
 
     def state(self, envelope: bytes, *, by: str = "operator", held: bool = False) -> int:
         """Take a signed statement; returns the new epoch. Raises InvalidInput, SignatureError, NotFound, Conflict."""
         found = envelope_from(envelope)
         with self.database.write() as session:
             epochs.lock(session)
-            keys = self._keys(session)
+            keys = self.keys_in_force(session)
             opened = signed.open_statement(found, keys)
             if session.get(Statement, opened.digest) is not None:
                 raise Conflict("this statement is registered already", todo="nothing needs to be done")
@@ -174,6 +173,9 @@ class Documents:
             session, now, by, f"agreement-{said.kind}", org=said.by, concerns=concerned, epoch=epoch, id=said.id,
             version=said.version, hash=opened.digest, signed_by_hub=held,
         )  # fmt: skip
+        told = TOLD[said.kind]
+        about = {"by": said.by, "version": said.version, "hash": said.hash, "reason": said.reason, "held": held}
+        notify(session, now, {said.by, *concerned}, told, said.id, **about)
         return epoch
 
     def state_for(self, org: str, name: str, kind: Kind, reason: str = "", *, by: str = "operator") -> int:
@@ -207,8 +209,8 @@ class Documents:
             for live in policy.documents.agreements
         }
 
-    def _check(self, session: Session, opened: Opened) -> None:
-        """Parties exist, the steward is the steward, the version continues the chain."""
+    def check_fits(self, session: Session, opened: Opened) -> None:
+        """Parties exist, the steward is the steward, the version continues the chain; else NotFound, Conflict, ..."""
         known = read_orgs(session)
         if missing := sorted(set(opened.signers) - set(known)):
             raise NotFound(f"organisation {missing[0]} is not known here", where="parties", todo="add it first")
@@ -236,7 +238,7 @@ class Documents:
             todo = f"amend version {last.version}: version {last.version + 1}, previous {last.hash}"
             raise Conflict("this version does not continue the newest one", where="previous", todo=todo)
 
-    def _keys(self, session: Session) -> signed.Keys:
+    def keys_in_force(self, session: Session) -> signed.Keys:
         """Every signing key in force: thumbprint -> (organisation, 32 bytes)."""
         rows = session.scalars(select(OrgKey).where(OrgKey.ended.is_(None)))
         return {row.thumbprint: (row.org, bytes.fromhex(row.public)) for row in rows}

@@ -15,7 +15,6 @@ from commonwatch.agreements.document import Document as AnyDocument
 from commonwatch.agreements.signing import (
     Envelope,
     SigningKey,
-    Verified,
     b64,
     envelope_bytes,
     envelope_from,
@@ -43,9 +42,10 @@ MAY = {
 
 
 class Opened(msgspec.Struct, frozen=True):
-    """A verified document with what the register asks of it. `signers`: organisation -> role."""
+    """A document with what the register asks of it. `signers`: organisation -> role."""
 
-    verified: Verified
+    document: AnyDocument
+    digest: str
     kind: str
     name: str
     version: int
@@ -58,14 +58,23 @@ class Opened(msgspec.Struct, frozen=True):
 def open_document(envelope: bytes, keys: Keys) -> Opened:
     """A document, fully signed by known organisations with their own keys. Raises SignatureError or InvalidInput."""
     verified = verify_document(envelope_from(envelope), [public for _, public in keys.values()])
-    document = verified.document
+    check_keys(verified.document, keys)
+    return described(verified.document, verified.digest)
+
+
+def check_keys(document: AnyDocument, keys: Keys) -> None:
+    """Refuse a document whose signers are not known here by the very keys it names. Raises SignatureError."""
     for signer in signers(document):
         if keys.get(signer.key, ("",))[0] != signer.id:
             todo = "use the key the organisation registered here, or register this one first"
             raise SignatureError(f"{signer.id} is not known here by this key", where="parties", todo=todo)
+
+
+def described(document: AnyDocument, digest: str) -> Opened:
+    """What the register asks of a document."""
     return Opened(
-        verified, KINDS[type(document)], document.id, document.version, document.previous, owner_of(document),
-        None if isinstance(document, Charter) else document.community, roles_of(document),
+        document, digest, KINDS[type(document)], document.id, document.version, document.previous,
+        owner_of(document), None if isinstance(document, Charter) else document.community, roles_of(document),
     )  # fmt: skip
 
 

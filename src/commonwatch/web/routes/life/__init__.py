@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from litestar import Router
 
-from commonwatch.web.routes.life import notifications
+from commonwatch.web.routes.life import drafts, notifications, offers
 
-ROUTER = Router("/api", route_handlers=[notifications.ROUTER], opt={"scope": "agreements"})
+ROUTER = Router(
+    "/api", route_handlers=[drafts.ROUTER, offers.LISTING, offers.ROUTER, notifications.ROUTER],
+    opt={"scope": "agreements"},
+)  # fmt: skip
