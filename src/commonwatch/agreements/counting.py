@@ -48,7 +48,7 @@ def counts(docs: OwnerDocuments, label: Label, age_hours: float, reader: Reader)
             continue
         for clause in live.document.clauses:
             if isinstance(clause, Count) and covers(clause, label, age_hours, reader):
-                rule = _capped(clause, live, _binding(docs, live, label, age_hours, reader))
+                rule = capped(clause, live, _binding(docs, live, label, age_hours, reader))
                 found += [rule] if rule else []
     return sorted(found, key=lambda rule: rule.clause)
 
@@ -68,7 +68,7 @@ def _binding(docs: OwnerDocuments, live: LiveAgreement, label: Label, age: float
     ]
 
 
-def _capped(clause: Count, live: LiveAgreement, limits: Binding) -> CountRule | None:
+def capped(clause: Count, live: LiveAgreement, limits: Binding) -> CountRule | None:
     """The clause after its limits; None where nothing may be counted any more."""
     by: dict[FieldName, str] = {}
     for field, step in named(clause.by).items():
@@ -83,11 +83,11 @@ def _capped(clause: Count, live: LiveAgreement, limits: Binding) -> CountRule | 
     if not measures:
         return None
     contributors = max([clause.contributors, *(limit.contributors or 0 for _, limit in limits)])
-    cut = tuple(sorted(ref_of(document, limit.id) for document, limit in limits if _lowers(clause, limit)))
+    cut = tuple(sorted(ref_of(document, limit.id) for document, limit in limits if lowers(clause, limit)))
     return CountRule(ref_of(live.document, clause.id), by, measures, contributors, noise, cut)
 
 
-def _lowers(clause: Count, limit: Limit) -> bool:
+def lowers(clause: Count, limit: Limit) -> bool:
     """Whether the limit, alone, demands more than the clause does."""
     steps = named(clause.by)
     return (

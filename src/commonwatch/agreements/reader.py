@@ -6,6 +6,7 @@ rows (`agreements.md` 15): saying "14 rows hidden" would itself disclose.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Literal
 
 import msgspec
@@ -14,6 +15,15 @@ Purpose = Literal["operate", "detect", "respond", "research"]
 PURPOSES: tuple[Purpose, ...] = ("operate", "detect", "respond", "research")
 Role = Literal["sme", "mssp", "cert", "isp", "researcher"]
 ROLES: tuple[Role, ...] = ("sme", "mssp", "cert", "isp", "researcher")
+
+#: What people of an organisation may act for, by role. `operate` is the owner's own view and its operator's.
+ROLE_PURPOSES: dict[str, tuple[Purpose, ...]] = {
+    "sme": ("operate", "detect", "respond"),
+    "mssp": ("operate", "detect", "respond", "research"),
+    "cert": ("detect", "respond", "research"),
+    "isp": ("detect", "respond", "research"),
+    "researcher": ("research",),
+}
 
 Reason = Literal[
     "not-agreed", "not-to-you", "purpose", "class", "tlp", "severity", "site", "too-young", "too-old",
@@ -58,3 +68,9 @@ class Granted(msgspec.Struct, frozen=True, tag="granted"):
 
 
 Decision = Granted | Withheld
+
+
+def allowed_purposes(roles: Iterable[str]) -> tuple[Purpose, ...]:
+    """Every purpose that at least one of the roles allows, in the fixed order."""
+    allowed = {purpose for role in roles for purpose in ROLE_PURPOSES[role]}
+    return tuple(p for p in PURPOSES if p in allowed)

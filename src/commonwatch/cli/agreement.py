@@ -1,4 +1,4 @@
-"""`commonwatch agreement`: check, say, read, sign, verify and compare documents. Keys stay in their files.
+"""`commonwatch agreement`: check, say, read, sign, verify, compare documents; what they show. Keys stay in their files.
 
 Errors name the path in the document or the line of the text. Exit 0 is success, 1 a check that failed, 2 bad input.
 """
@@ -12,11 +12,14 @@ import os
 import sys
 from pathlib import Path
 
+import msgspec
+
 from commonwatch.agreements import iep, signing
 from commonwatch.agreements.check import check, problems
 from commonwatch.agreements.decode import canonical, decode, digest, from_json, json_schema, to_yaml
 from commonwatch.agreements.document import Agreement, Document
 from commonwatch.agreements.english import read, say
+from commonwatch.cli import agreement_questions as asked
 from commonwatch.errors import CommonwatchError, InvalidInput
 
 
@@ -41,9 +44,12 @@ def add(parser: argparse.ArgumentParser) -> None:
     one.add_argument("file", help="envelope; - is standard input")
     one = _command(actions, "iep", "print an agreement's duties as a FIRST IEP 2.0 policy file", _iep)
     one.add_argument("file", help="document or signed envelope; - is standard input")
-    one = _command(actions, "diff", "compare two documents sentence by sentence", _diff)
+    one = _command(actions, "diff", "compare two documents sentence by sentence, and by what they show", _diff)
     one.add_argument("old")
     one.add_argument("new")
+    asked.add_world(one)
+    one = _command(actions, "impact", "what a change newly shows and no longer shows", _impact)
+    asked.add_impact(one)
 
 
 def _command(
@@ -134,8 +140,20 @@ def _diff(args: argparse.Namespace) -> int:
     old, new = _document(args.old), _document(args.new)
     lines = difflib.ndiff(say(old).splitlines(), say(new).splitlines())
     changed = [line for line in lines if line[:1] in "+-"]
-    print("\n".join(changed) if changed else f"the same document, SHA-256 {digest(canonical(old))}")
+    beside = [_document(file) for file in args.beside]
+    found = asked.between([*beside, old], [*beside, new], args)
+    if args.json:
+        print(json.dumps({"text": changed, "impact": msgspec.to_builtins(found)}, indent=2))
+    elif changed:
+        print("\n".join(changed), end="\n\n")
+        asked.print_impact(found)
+    else:
+        print(f"the same document, SHA-256 {digest(canonical(old))}")
     return 1 if changed else 0
+
+
+def _impact(args: argparse.Namespace) -> int:
+    return asked.run_impact(args, _document)
 
 
 def _document(file: str) -> Document:

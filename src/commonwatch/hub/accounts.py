@@ -13,10 +13,10 @@ from typing import cast
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
-from commonwatch.agreements.reader import PURPOSES, Purpose, Reader, Role
+from commonwatch.agreements.reader import PURPOSES, Purpose, Reader, Role, allowed_purposes
 from commonwatch.errors import InvalidInput, NotAuthenticated, NotFound, NotPermitted
 from commonwatch.govern.policy import OrgInfo
-from commonwatch.hub.members import allowed_purposes, need_org, org_info
+from commonwatch.hub.members import need_org, org_info
 from commonwatch.hub.meta.clock import MICROS, Clock
 from commonwatch.hub.meta.credentials import Throttle, hashed, opens, random_secret, seal_passphrase
 from commonwatch.hub.meta.database import Database

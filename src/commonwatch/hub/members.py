@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
-from commonwatch.agreements.reader import PURPOSES, ROLES, Purpose
+from commonwatch.agreements.reader import ROLES, Purpose, allowed_purposes
 from commonwatch.errors import Conflict, InvalidInput, NotFound
 from commonwatch.govern.policy import OrgInfo
 from commonwatch.hub.meta import epoch
@@ -29,21 +29,6 @@ from commonwatch.wire.enrolment import raw_key, thumbprint
 
 SLUG = re.compile(r"[a-z0-9][a-z0-9-]{1,62}\Z")
 SIZES = ("", "micro", "small", "medium", "large")
-
-#: What people of an organisation may act for, by role. `operate` is the owner's own view and its operator's.
-ROLE_PURPOSES: dict[str, tuple[Purpose, ...]] = {
-    "sme": ("operate", "detect", "respond"),
-    "mssp": ("operate", "detect", "respond", "research"),
-    "cert": ("detect", "respond", "research"),
-    "isp": ("detect", "respond", "research"),
-    "researcher": ("research",),
-}
-
-
-def allowed_purposes(roles: Iterable[str]) -> tuple[Purpose, ...]:
-    """Every purpose that at least one of the roles allows, in the fixed order."""
-    allowed = {purpose for role in roles for purpose in ROLE_PURPOSES[role]}
-    return tuple(p for p in PURPOSES if p in allowed)
 
 
 def slug(text: str, where: str) -> str:
