@@ -35,15 +35,22 @@ class Policy:
     def __init__(self, owners: Iterable[OwnerDocuments], orgs: Iterable[OrgInfo], now: int = NOW) -> None:
         self.owners, self.orgs = {d.owner: d for d in owners}, {o.org: o for o in orgs}
         self.epoch, self.now, self.broken = 1, now, None
+        self._known: dict[str, OwnerPolicy] = {}
 
     def view(self) -> PolicyView:
         if self.broken:
             raise self.broken
-        owners = {
-            name: OwnerPolicy(name, docs, hashlib.sha256(repr(docs).encode()).digest())
-            for name, docs in self.owners.items()
-        }
-        return PolicyView(self.epoch, self.now, owners, self.orgs)
+        return PolicyView(
+            self.epoch, self.now, {name: self._owner(docs) for name, docs in self.owners.items()}, self.orgs
+        )
+
+    def _owner(self, docs: OwnerDocuments) -> OwnerPolicy:
+        """The owner's policy; digested once for the same documents, as a hub does."""
+        known = self._known.get(docs.owner)
+        if known is None or known.documents is not docs:
+            known = OwnerPolicy(docs.owner, docs, hashlib.sha256(repr(docs).encode()).digest())
+            self._known[docs.owner] = known
+        return known
 
     def replace(self, *documents: OwnerDocuments) -> None:
         self.owners |= {d.owner: d for d in documents}

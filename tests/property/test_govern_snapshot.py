@@ -55,11 +55,38 @@ def test_a_snapshot_answers_as_the_live_relation_does(worlds):
     assert answers(quick) == answers(slow)
 
 
-def test_a_snapshot_is_gone_with_its_epoch_its_hours_or_a_compaction(worlds):
+def test_what_arrives_after_a_snapshot_is_read_beside_it_be_it_moved_or_not(worlds):
+    (quick, _), (slow, _) = worlds
+    assert quick.warm(reader())
+    first = set(quick._snapshots._kept.values())
+    for step, pause in enumerate((False, True, True)):
+        more = batch("bolt", events(30, seed=90 + step), uid=600 + step)
+        assert quick._store.append(more) == slow._store.append(more) == 30
+        quick._snapshots._due = dict.fromkeys(quick._snapshots._due, 1e18 if pause else 0.0)
+        assert answers(quick) == answers(slow)
+        quick._store.compact()
+        assert answers(quick) == answers(slow)
+    assert set(quick._snapshots._kept.values()) == first
+
+
+def test_an_edge_serves_one_decision_table_only(worlds):
+    (quick, mine), (slow, other) = worlds
+    assert quick.warm(reader())
+    assert answers(quick) == answers(slow)
+    (edge,) = quick._snapshots._edges.values()
+    mine.now = other.now = mine.now + 3 * HOUR
+    quick._snapshots._due.clear()
+    assert answers(quick) == answers(slow)
+    (later,) = quick._snapshots._edges.values()
+    assert later is not edge
+    assert later.compiled is not edge.compiled
+
+
+def test_a_snapshot_is_gone_with_its_epoch_its_hours_or_what_was_removed(worlds):
     (quick, mine), _ = worlds
     for change in (
         lambda: mine.replace(documents("acme", share("now", to("mssp"), EXACT), state="revoked")),
-        lambda: setattr(mine, "now", mine.now + LIFE + DAY), quick._store.compact,
+        lambda: setattr(mine, "now", mine.now + LIFE + DAY), lambda: quick._store.forget("bolt"),
     ):  # fmt: skip
         assert quick.warm(reader())
         change()

@@ -18,7 +18,7 @@ from commonwatch.agreements.lattice import TOP, top_of
 from commonwatch.agreements.reader import ClauseRef
 from commonwatch.events.address import Address, Scope
 from commonwatch.events.labels import EventClass, Severity
-from commonwatch.govern.answer.asking import Asking
+from commonwatch.govern.answer.asking import Asking, Reading
 from commonwatch.govern.answer.dims import column
 from commonwatch.govern.answer.filters import Predicates
 from commonwatch.govern.binding import Binding
@@ -184,7 +184,7 @@ def _fresh(
     return found
 
 
-def _kinded(source_no: int, source: _Source, view: exp.Table) -> exp.Select:
+def _kinded(source_no: int, source: _Source, view: Reading) -> exp.Select:
     """The values of one source, padded so that all sources fit into one answer."""
     names = ("hi", "lo") if len(source.values) > 1 else ("blob" if source.kind in _HASHES else "text",)
     filled = dict(zip(names, source.values, strict=True))
@@ -216,7 +216,7 @@ def _literal(value: object) -> exp.Expr:
     return exp.Literal.string(str(value))
 
 
-def _of(asking: Asking, view: exp.Table, source: _Source) -> list[dict[str, Any]]:
+def _of(asking: Asking, view: Reading, source: _Source) -> list[dict[str, Any]]:
     """One row per value: totals over every visible event of the view."""
     keys = [column(v) for v in source.values]
     tree = exp.select(*(k.as_(f"x{i}") for i, k in enumerate(keys)), *_totals()).from_(view)

@@ -72,17 +72,13 @@ def relation(
     columns: Iterable[str],
     window: Window,
     raw: Sequence[exp.Expr] = (),
-    *,
-    recent: bool = False,
 ) -> exp.Expr:
-    """The relation with the given columns, for events whose raw time lies in `window` and where all of `raw` holds.
-
-    `recent`: only of events not compacted yet.
-    """
-    source = store.recent if recent else store.relation
+    """The relation with the given columns, for events whose raw time lies in `window` and where all of `raw` holds."""
     names = list(dict.fromkeys(columns))
     branches = [
-        _branch(source, k, names, window, raw) for k in kept if k.band.start < window.end and k.band.end > window.start
+        _branch(store.relation, k, names, window, raw)
+        for k in kept
+        if k.band.start < window.end and k.band.end > window.start
     ]
     if not branches:
         return _nothing(names)

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 import duckdb
+import pyarrow as pa
 
 from commonwatch.events.fields import FieldName
 from commonwatch.events.labels import EventClass, Label, Severity, Tlp
@@ -90,7 +91,11 @@ class Plan:
             con.executemany("INSERT INTO store.main.held VALUES (?, ?)", [(no, t) for t, no in self.new_held.items()])
         if self.new_numbers:
             rows = [(no, *key) for key, no in self.new_numbers.items()]
-            con.executemany("INSERT INTO store.main.handling VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
+            con.register(
+                "incoming_handlings", pa.table(dict(zip("abcdefg", map(list, zip(*rows, strict=True)), strict=True)))
+            )
+            con.execute("INSERT INTO store.main.handling SELECT * FROM incoming_handlings")
+            con.unregister("incoming_handlings")
 
     def _held(self, known: Dictionary, text: str) -> int:
         no = known.held.get(text)

@@ -39,7 +39,7 @@ class Store:
         self._handlings = Dictionary(con)
         row = con.execute("SELECT max(arrival), max(received), sum(n)::BIGINT FROM store.main.batch").fetchone()
         self._arrival, self._received, self._rows = (value or 0 for value in row or (0, 0, 0))
-        self._compactions = 0
+        self._removals = 0
 
     @classmethod
     def open(cls, folder: Path, *, memory_limit: str | None = None, threads: int | None = None) -> Self:
@@ -87,17 +87,13 @@ class Store:
         return self._handlings.all
 
     @property
-    def compactions(self) -> int:
-        """How often rows were moved since this store was opened."""
-        return self._compactions
+    def removals(self) -> int:
+        """How often rows were removed since this store was opened."""
+        return self._removals
 
     def relation(self, columns: list[str]) -> exp.Select:
         """All events, both tables, with the given physical columns: the raw side, for `govern` alone."""
         return _union(list(layout.EVENT_TABLES), columns)
-
-    def recent(self, columns: list[str]) -> exp.Select:
-        """Events not compacted yet."""
-        return _union(["tail"], columns)
 
     @contextmanager
     def session(self, name: str = "") -> Iterator[Session]:
@@ -139,6 +135,12 @@ class Store:
             found = cursor.execute(f'SELECT count(*) FROM snap.main."{name}"').fetchone()
         return exp.table_(name, db="main", catalog="snap", quoted=True), int(found[0]) if found else 0
 
+    def gather(self, name: str, query: exp.Expr) -> exp.Table:
+        """Keep the result of a query in memory as it comes, for a short while."""
+        with engine.constant_errors(), self._cursor() as cursor:
+            cursor.execute(f'CREATE TABLE memory.gov."{name}" AS {render(query)}')
+        return exp.table_(name, db="gov", catalog="memory", quoted=True)
+
     def drop(self, name: str) -> None:
         """Forget a kept table or result; no error when it is gone already."""
         with engine.constant_errors(), self._cursor() as cursor:
@@ -148,9 +150,7 @@ class Store:
     def compact(self, before: int | None = None) -> int:
         """Move days that ended before `before` (microseconds; default: all) from tail to settled; rows moved."""
         with self._writer, engine.constant_errors(), self._cursor() as cursor:
-            moved = settle(cursor, before)
-            self._compactions += 1
-        return moved
+            return settle(cursor, before)
 
     def forget(self, owner: str) -> int:
         """Delete every row of an owner, and its handling numbers' rows; rows deleted. Files are rewritten elsewhere."""
@@ -165,7 +165,7 @@ class Store:
                 ).fetchone()
                 gone += found[0] if found else 0
             cursor.execute("COMMIT")
-            self._compactions += 1
+            self._removals += 1
         return gone
 
     def checkpoint(self) -> None:

@@ -30,6 +30,8 @@ from commonwatch.store import Limits, Session, Store
 
 BINS: dict[str, int] = {"15m": 15 * MINUTE, "1h": HOUR, "6h": 6 * HOUR, "1d": DAY, "1w": 7 * DAY}
 LIMITS = Limits(seconds=30.0, rows=2_000_000)
+#: What a question reads from.
+Reading = exp.Table | exp.Subquery
 Groups = list[tuple[list[str | None], int]]
 
 
@@ -59,14 +61,19 @@ class Asking:
         """The filter as predicates under this reader's table."""
         return predicates(found, Compiling(self.table, self.vault, watermark, self._names))
 
-    def view(self, found: Predicates, columns: Iterable[str], window: Window | None = None) -> exp.Table:
-        """The relation for a question, as this session's secure view, under the alias `v`."""
+    def view(self, found: Predicates, columns: Iterable[str], window: Window | None = None) -> Reading:
+        """The relation for a question under the alias `v`: this session's secure view, or kept tables alone.
+
+        Kept tables hold nothing this reader may not see, so nothing needs to be kept from the question's predicates.
+        """
         names = list(dict.fromkeys([*found.needs, *columns])) or ["event_class"]
         within, kept = window or found.window, self.compiled.kept
         self.used |= set(names)
         if self.snapshot and self.snapshot.columns >= set(names):
             part = Part(names, within, found.shown, found.raw)
-            tree = through(self.snapshot, self.store, self.compiled, part)
+            tree, live = through(self.snapshot, self.store, self.compiled, part)
+            if not live:
+                return exp.Subquery(this=tree, alias=exp.TableAlias(this=exp.to_identifier("v")))
         else:
             tree = relation(self.store, kept, names, within, found.raw)
         view = self.session.define(tree)
