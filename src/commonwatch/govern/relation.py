@@ -23,7 +23,7 @@ from commonwatch.store import Store, typed
 from commonwatch.store.layout import PHYSICAL
 
 #: Columns of the relation that are for `govern` alone and never leave it.
-INTERNAL = ("event_uid", "shuffle", "arrival", "event_class")
+INTERNAL = ("event_uid", "shuffle", "arrival", "event_class", "handling")
 _TIMES = ("time", "end_time")
 
 

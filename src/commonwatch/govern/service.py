@@ -26,12 +26,15 @@ from commonwatch.govern.answer.pages import Pages
 from commonwatch.govern.answer.rows import page
 from commonwatch.govern.answer.tokens import Vault
 from commonwatch.govern.binding import Binding
+from commonwatch.govern.cancel import cancelled_by
 from commonwatch.govern.decide.compiling import Compiler, standing
 from commonwatch.govern.decide.describe import Best, ViewDescription, describe, describe_fields
 from commonwatch.govern.decide.table import Table
 from commonwatch.govern.lease import Lease
 from commonwatch.govern.observe import Observable, Sighting, observables, sightings
 from commonwatch.govern.policy import DecisionLog, KeySource, PolicySource, PolicyView
+from commonwatch.govern.preview.making import Places, own_rows, preview
+from commonwatch.govern.preview.shapes import Drafted, OwnRows, Preview, Publish
 from commonwatch.govern.query import Answer, ColumnInfo, Cube, Distinct, Histogram, Query, Row, Rows, Top
 from commonwatch.govern.release import Made, Release, ReleaseInfo, Shelf, build
 from commonwatch.govern.snapshot import WORTH, Snapshots
@@ -80,7 +83,7 @@ class Govern:
     def ask(self, reader: Reader, query: Query, *, cancel: threading.Event | None = None) -> Answer:
         """Answer a typed query for a reader. When `cancel` is set the engine stops and the answer is an error."""
         digest = msgspec.json.encode(query, order="deterministic")
-        with self._context(reader, digest) as context, _cancelled_by(context, cancel):
+        with self._context(reader, digest) as context, cancelled_by(cancel, context.asking.session):
             answer = _ANSWERS[type(query)](self, context, query)
             if self._snapshots.asked(context.reader, frozenset(context.asking.used)):
                 threading.Thread(target=self.warm, args=(context.reader,), daemon=True).start()
@@ -150,7 +153,7 @@ class Govern:
 
     def _current(self, reader: Reader, asked: str | None, cancel: threading.Event | None) -> Release:
         """The current release, made now if it must be; an id that is not its own is gone or was never there."""
-        with self._context(reader, b"release") as context, _cancelled_by(context, cancel):
+        with self._context(reader, b"release") as context, cancelled_by(cancel, context.asking.session):
             made = self._made(context)
         if asked not in (None, made.id):
             if self._shelf.was(context.reader, asked or ""):
@@ -177,6 +180,15 @@ class Govern:
         detail = {"query": context.query, "release": release.id, "rows": release.info.cells}
         self._decided(context, "release", detail)
         return release
+
+    def preview(self, asked: Drafted, publish: Publish, *, cancel: threading.Event | None = None) -> Preview:
+        """What a draft would do to its owner's events. For that owner alone: who may ask is the caller's to see to."""
+        places = Places(self._store, self._store, self.view(), self._keys, self._secret, publish)
+        return preview(places, asked, cancel)
+
+    def own_rows(self, owner: str, days: int) -> list[OwnRows]:
+        """How many rows the owner has of each label by whole days of age, up to `days`. For that owner alone."""
+        return own_rows(Places(self._store, self._store, self.view(), self._keys, self._secret), owner, days)
 
     def cancel(self, query: str) -> bool:
         """Stop a running query by its id; whether it was running."""
@@ -237,28 +249,6 @@ def _aged(documents: OwnerDocuments) -> bool:
     clauses = [c for live in documents.agreements for c in live.document.clauses]
     clauses += [c for charter in signed if charter for c in charter.clauses]
     return any(c.rows.after or c.rows.until for c in clauses)
-
-
-@contextmanager
-def _cancelled_by(context: Context, cancel: threading.Event | None) -> Iterator[None]:
-    """While the block runs, `cancel` stops the engine."""
-    if cancel is None:
-        yield
-        return
-    done = threading.Event()
-
-    def watch() -> None:
-        while not done.is_set():
-            if cancel.wait(0.05) and not done.is_set():
-                context.asking.session.cancel()
-                return
-
-    watcher = threading.Thread(target=watch, daemon=True)
-    watcher.start()
-    try:
-        yield
-    finally:
-        done.set()
 
 
 def _rows(govern: Govern, context: Context, query: Rows) -> Answer:

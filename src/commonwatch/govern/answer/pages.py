@@ -31,6 +31,11 @@ class Pages:
         encryptor = self._cipher.encryptor()
         return base64.urlsafe_b64encode(encryptor.update(uid)).decode().rstrip("=")
 
+    def event(self, reference: str) -> bytes:
+        """The id of the event behind one of these references."""
+        decryptor = self._cipher.decryptor()
+        return decryptor.update(base64.urlsafe_b64decode(reference + "=" * (-len(reference) % 4)))
+
     def token(self, position: list[Any], question: str) -> str:
         """Where a page ended, sealed: it says nothing that the page did not show, and fits only this question."""
         body = json.dumps(position).encode()

@@ -13,7 +13,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import count
 
-from commonwatch.agreements.compile import Piece, pieces
+from commonwatch.agreements.compile import Compiled as CompiledDocuments
+from commonwatch.agreements.compile import Piece
 from commonwatch.agreements.document import Share
 from commonwatch.agreements.effective import OwnerDocuments, ref_of
 from commonwatch.agreements.lattice import WITHHELD
@@ -30,6 +31,8 @@ from commonwatch.store import Handling, Store
 
 _TABLES = 32
 _OWNERS = 50_000
+#: Names of kept tables are given once in a process: several compilers can share a store.
+_SERIAL = count()
 
 
 class Compiled:
@@ -71,12 +74,11 @@ class Compiled:
 
 
 class Compiler:
-    """Decision tables by (policy epoch, reader), compiled owner by owner."""
+    """Decision tables by (policy epoch, reader), compiled owner by owner; `only` keeps to one owner's events."""
 
-    def __init__(self, store: Store, keys: KeySource) -> None:
-        self._store, self._keys = store, keys
+    def __init__(self, store: Store, keys: KeySource, only: str | None = None) -> None:
+        self._store, self._keys, self._only = store, keys, only
         self._lock = threading.RLock()
-        self._serial = count()
         self._tables: OrderedDict[tuple[int, Reader], tuple[int, Compiled]] = OrderedDict()
         self._books: dict[tuple[int, Reader], Book] = {}
         self._owners: OrderedDict[tuple[str, Reader], _Owner] = OrderedDict()
@@ -93,8 +95,25 @@ class Compiler:
             with self._lock:
                 found.release(self._store)
 
+    def close(self) -> None:
+        """Forget every table: at once, or when whoever uses it is done."""
+        with self._lock:
+            while self._tables:
+                self._tables.popitem()[1][1].retire(self._store)
+
+    def handlings(self) -> Sequence[Handling]:
+        """The handlings in question."""
+        found = self._store.handlings
+        return found if self._only is None else [h for h in found if h.owner == self._only]
+
+    def aged(self, view: PolicyView, reader: Reader, handling: Handling) -> Sequence[Aged]:
+        """The decisions about one handling by age, those that show nothing included."""
+        with self._lock:
+            owner = self._owner(view, reader, handling.owner)
+            return owner.aged(handling.label, handling.held) if owner else []
+
     def _find(self, view: PolicyView, reader: Reader) -> Compiled:
-        handlings = self._store.handlings
+        handlings = self.handlings()
         key = (view.epoch, reader)
         known = self._tables.get(key)
         if known and known[0] == len(handlings) and known[1].table.now <= view.now < known[1].table.good_until:
@@ -117,7 +136,7 @@ class Compiler:
                     handling.no, int(handling.label.tlp), owner.aged(handling.label, handling.held), owner.communities
                 )
         table = builder.table()
-        names = [f"d{next(self._serial)}" for _ in table.bands]
+        names = [f"d{next(_SERIAL)}" for _ in table.bands]
         kept = tuple(keep(self._store, band, name) for band, name in zip(table.bands, names, strict=True))
         return Compiled(table, kept, names)
 
@@ -160,7 +179,8 @@ class _Owner:
     def __init__(self, policy: OwnerPolicy, reader: Reader, *, keyed: bool) -> None:
         self.digest = (policy.digest, keyed)
         self.communities = _communities(policy.documents, reader)
-        self._documents, self._reader, self._keyed = policy.documents, reader, keyed
+        self._documents, self._keyed = policy.documents, keyed
+        self._clauses = CompiledDocuments(policy.documents, reader)
         self._own = policy.owner == reader.org
         self._done: dict[tuple[int, tuple[tuple[str, str], ...]], tuple[list[Piece], list[Aged]]] = {}
         self._same: dict[str, Decision] = {}
@@ -169,7 +189,7 @@ class _Owner:
         """The decisions by age for a label and held profile. The list is shared: equal questions, same object."""
         if self._own:
             return self._own_events(held)
-        found = pieces(self._documents, label, self._reader)
+        found = self._clauses.pieces(label)
         key = (id(found), held)
         if key not in self._done:
             levels = held_levels(held)  # type: ignore[arg-type]

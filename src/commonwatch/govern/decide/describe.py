@@ -119,18 +119,19 @@ def _best(policy: OwnerPolicy, reader: Reader, known: dict[tuple[bytes, Reader],
     if key not in known:
         if len(known) > 100_000:
             known.clear()
-        known[key] = _of(policy.documents, reader)
+        known[key] = best_of(policy.documents, reader)
     return known[key]
 
 
-def _of(documents: OwnerDocuments, reader: Reader) -> Best:
+def best_of(documents: OwnerDocuments, reader: Reader) -> Best:
+    """What the documents come to for the reader, over every label and age they speak of."""
     found = Best({f: set() for f in FIELDS}, {})
     for piece in _pieces(documents, reader):
         for field in FIELDS:
             if piece.levels:
                 found.levels[field].add(piece.levels.get(field, WITHHELD))
             if field in piece.reasons:
-                found.reasons[field] = _further(found.reasons.get(field), piece.reasons[field])
+                found.reasons[field] = further(found.reasons.get(field), piece.reasons[field])
     return found
 
 
@@ -177,7 +178,7 @@ def _beside(bounds: Iterable[int | None]) -> set[int]:
     return {int(b) + d for b in bounds if b is not None for d in (-1, 0, 1)}
 
 
-def _further(first: Withheld | None, second: Withheld) -> Withheld:
+def further(first: Withheld | None, second: Withheld) -> Withheld:
     """The reason that came further; a cut by a clause counts as furthest."""
     if first is None:
         return second
@@ -201,7 +202,7 @@ def _hidden(bests: Sequence[Best], field: FieldName) -> Hidden:
     found: Withheld | None = None
     for best in bests:
         if field in best.reasons:
-            found = _further(found, best.reasons[field])
+            found = further(found, best.reasons[field])
     if found is None:
         return Hidden("not-agreed")
     return Hidden(found.reason, found.ask, str(found.clause) if found.clause and found.ask else None)

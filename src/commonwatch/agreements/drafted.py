@@ -1,0 +1,137 @@
+"""A draft among the documents in force: what would decide if it were signed now, and who its clauses speak to.
+
+Rules held here: a draft takes the place of its earlier version or stands beside the others; it counts as active, with
+every party's signature and the duties accepted by all it names; nothing else changes. Whoever joins later is imagined
+as one organisation for each community and role named, under a name no organisation can have.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Literal, NamedTuple
+
+import msgspec
+
+from commonwatch.agreements.decode import canonical, digest
+from commonwatch.agreements.document import (
+    Agreement,
+    Charter,
+    Clause,
+    CommunityCharter,
+    Count,
+    Document,
+    Limit,
+    Share,
+)
+from commonwatch.agreements.effective import LiveAgreement, OwnerDocuments, addresses
+from commonwatch.agreements.reader import PURPOSES, Purpose, Reader
+
+#: Before the name of a community or role: no organisation's id begins with it.
+FUTURE = "*"
+Kind = Literal["organisation", "community", "role"]
+
+
+class Imagined(NamedTuple):
+    """Who a clause speaks to. `purposes` are those the documents treat alike; `reader` acts for the first of them."""
+
+    name: str
+    kind: Kind
+    reader: Reader
+    purposes: tuple[Purpose, ...]
+
+
+def owner_of(draft: Document) -> str:
+    """Whose document it is: the owner of an agreement or charter, the steward of a community's charter."""
+    if isinstance(draft, Agreement):
+        return draft.owner
+    return draft.owner.id if isinstance(draft, Charter) else draft.steward.id
+
+
+def drafted(
+    docs: OwnerDocuments, draft: Document, communities: Mapping[str, CommunityCharter] = {}
+) -> OwnerDocuments:  # fmt: skip
+    """The owner's documents as they would be. `communities`: charters in force of communities the draft may name."""
+    if isinstance(draft, Charter):
+        return msgspec.structs.replace(docs, charter=draft)
+    if isinstance(draft, CommunityCharter):
+        capped = any(live.document.community == draft.community for live in docs.agreements)
+        found = {**docs.community_charters, draft.community: draft} if capped else docs.community_charters
+        return msgspec.structs.replace(docs, community_charters=found)
+    signed = LiveAgreement(draft, digest(canonical(draft)), _bound(draft))
+    others = [live for live in docs.agreements if live.document.id != draft.id]
+    charters = dict(docs.community_charters)
+    if draft.community and draft.community in communities:
+        charters.setdefault(draft.community, communities[draft.community])
+    agreements = tuple(sorted([*others, signed], key=lambda live: live.document.id))
+    return msgspec.structs.replace(docs, agreements=agreements, community_charters=charters)
+
+
+def welcoming(docs: OwnerDocuments) -> OwnerDocuments:
+    """The same documents with duties accepted by future members of the communities named too: joining is accepting."""
+    agreements = tuple(
+        msgspec.structs.replace(live, accepted=live.accepted | {FUTURE + live.document.community})
+        if live.document.community
+        else live
+        for live in docs.agreements
+    )
+    return msgspec.structs.replace(docs, agreements=agreements)
+
+
+def earlier(docs: OwnerDocuments, draft: Document) -> Document | None:
+    """The document in force whose place the draft would take."""
+    if isinstance(draft, Charter):
+        return docs.charter
+    if isinstance(draft, CommunityCharter):
+        return docs.community_charters.get(draft.community)
+    return next((live.document for live in docs.agreements if live.document.id == draft.id), None)
+
+
+def spoken_to(docs: OwnerDocuments, draft: Document, known: Callable[[str], Reader]) -> list[Imagined]:
+    """Whom a change concerns: who the draft or its earlier version names; under a charter, who anything names.
+
+    `known` gives an organisation with its roles and communities.
+    """
+    every = [clause for live in docs.agreements for clause in live.document.clauses]
+    charters = [docs.charter, *docs.community_charters.values()]
+    caps = [clause for charter in charters if charter for clause in charter.clauses]
+    before = earlier(docs, draft)
+    changed = [*draft.clauses, *(before.clauses if before else ())] if isinstance(draft, Agreement) else every
+    deciding = [*every, *caps, *draft.clauses]
+    found = [
+        Imagined(name, kind, msgspec.structs.replace(reader, purpose=group[0]), group)
+        for (name, kind), reader in _named(changed, known).items()
+        if reader.org != docs.owner
+        for group in _purposes(deciding, reader)
+    ]
+    order = ("organisation", "community", "role")
+    return sorted(found, key=lambda who: (order.index(who.kind), who.name, PURPOSES.index(who.purposes[0])))
+
+
+def _named(clauses: Iterable[Clause], known: Callable[[str], Reader]) -> dict[tuple[str, Kind], Reader]:
+    """Every organisation, community and role that shares and counts name, as a reader."""
+    found: dict[tuple[str, Kind], Reader] = {}
+    for clause in clauses:
+        if isinstance(clause, Share | Count):
+            found |= {(org, "organisation"): known(org) for org in clause.to.organisations}
+            for name in clause.to.communities:
+                found[f"any member of {name}", "community"] = Reader(FUTURE + name, (), (name,), PURPOSES[0])
+            for role in clause.to.roles:
+                found[f"any {role}", "role"] = Reader(FUTURE + role, (role,), (), PURPOSES[0])
+    return found
+
+
+def _purposes(clauses: Iterable[Clause], reader: Reader) -> list[tuple[Purpose, ...]]:
+    """The purposes anything is shown or counted to this reader for, grouped where no clause tells them apart."""
+    mine = [c for c in clauses if isinstance(c, Limit) or addresses(c.to, reader)]
+    groups: dict[tuple[bool, ...], list[Purpose]] = {}
+    for purpose in PURPOSES:
+        if any(isinstance(c, Share | Count) and purpose in c.purposes for c in mine):
+            covers = tuple(purpose in c.purposes or (isinstance(c, Limit) and not c.purposes) for c in mine)
+            groups.setdefault(covers, []).append(purpose)
+    return [tuple(group) for group in groups.values()]
+
+
+def _bound(draft: Agreement) -> frozenset[str]:
+    """Everybody the draft names, as having accepted its duties."""
+    plain = _named(draft.clauses, lambda org: Reader(org, (), (), PURPOSES[0]))
+    return draft.party_ids | {reader.org for reader in plain.values()}
