@@ -21,7 +21,7 @@ from commonwatch.agreements.reader import Reader
 from commonwatch.share.allow import AllowList
 from commonwatch.share.change import Desk, Draft, statics
 from commonwatch.share.indicators import Indicator, indicators_from
-from commonwatch.share.ports import Ask, Change, PublicationStore, Source, Standing, State, Version
+from commonwatch.share.ports import Ask, Change, Observable, PublicationStore, Source, Standing, State, Version
 from commonwatch.share.stix import stamp
 
 _records = msgspec.json.Decoder(Indicator)
@@ -103,6 +103,19 @@ class Publications:
             items = [_records.decode(e.record) for e in self._store.newest(audience, limit)]
             self._store.served(audience, {item.id for item in items})
         return [_listed(item) for item in items]
+
+    def imagine(self, reader: Reader, observables: Sequence[Observable]) -> dict[str, list[Version]]:
+        """The objects by pattern that this reader would be given for these observables, had it none yet; none is kept.
+
+        Times are those of a publication now.
+        """
+        now, made = self._clock(), dict[str, list[Version]]()
+        desk = Desk(audience_of(reader), self.publisher, now, self._duties)
+        for pattern, item in indicators_from(observables, self._allow(), now).items():
+            draft = Draft(desk)
+            draft.show(item, None, touched=False)
+            made[pattern] = draft.versions
+        return made
 
     def _recompute(self, reader: Reader, standing: Standing, state: State | None, now: int) -> Change:
         draft = Draft(Desk(audience_of(reader), self.publisher, now))
