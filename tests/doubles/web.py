@@ -11,9 +11,11 @@ from typing import Any
 from commonwatch.agreements.reader import PURPOSES, Purpose, Reader
 from commonwatch.errors import Gone, NotAuthenticated, NotFound, NotPermitted, Unavailable
 from commonwatch.govern.policy import OrgInfo
+from commonwatch.govern.preview.shapes import OwnRows, Preview
 from commonwatch.govern.query import Answer, ColumnInfo, Hidden, Query, Row
 from commonwatch.web.ports import (
     AgreementInfo,
+    AskPreview,
     GatewayInfo,
     NotificationInfo,
     PersonInfo,
@@ -248,6 +250,16 @@ class Notifications:
         return 0
 
 
+class Previews:
+    """Nobody owns anything."""
+
+    def preview(self, principal: Principal, asked: AskPreview, cancel: threading.Event) -> Preview:
+        raise NotPermitted("this draft is not yours", todo="ask its owner")
+
+    def own_rows(self, principal: Principal, days: int) -> Sequence[OwnRows]:
+        return []
+
+
 class Audit:
     """An empty log."""
 
@@ -285,6 +297,7 @@ def ports(**changed: Any) -> Ports:
     made: dict[str, Any] = {
         "govern": Govern(), "accounts": Accounts(), "agreements": Agreements(), "gateways": Gateways(),
         "notices": Notices(), "notifications": Notifications(), "drafts": None, "offers": None, "audit": Audit(), "intelligence": Intelligence(), "epoch": lambda: 3, "now": lambda: 7,
+        "previews": Previews(),
     }  # fmt: skip
     return Ports(**{**made, **changed})
 

@@ -34,6 +34,7 @@ from commonwatch.hub.jobs.upkeep import Job, Upkeep
 from commonwatch.hub.jobs.warn import Warn
 from commonwatch.hub.meta.clock import MICROS, Clock
 from commonwatch.hub.meta.models import Gateway, Organisation
+from commonwatch.hub.previews import Previews
 from commonwatch.hub.publications import PublicationTable
 from commonwatch.hub.settings import Settings
 from commonwatch.share import taxii
@@ -139,6 +140,7 @@ class Hub:
             govern=self.govern, accounts=core.accounts, agreements=core.agreements, gateways=core.gateways,
             notices=core.notices, notifications=core.notifications,
             drafts=core.drafts, offers=core.offers,
+            previews=Previews(self.govern, core.policy, self.publications, self.audit),
             audit=AuditPort(self.audit), intelligence=Findings(self.publications, self.watch),
             epoch=lambda: core.policy.view().epoch, now=core.clock.now,
         )  # fmt: skip

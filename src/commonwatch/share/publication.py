@@ -110,11 +110,11 @@ class Publications:
         Times are those of a publication now.
         """
         now, made = self._clock(), dict[str, list[Version]]()
-        desk = Desk(audience_of(reader), self.publisher, now, self._duties)
+        desk = Desk(audience_of(reader), self.publisher, now)
         for pattern, item in indicators_from(observables, self._allow(), now).items():
             draft = Draft(desk)
             draft.show(item, None, touched=False)
-            made[pattern] = draft.versions
+            made[pattern] = [*draft.markings.values(), *draft.versions]
         return made
 
     def _recompute(self, reader: Reader, standing: Standing, state: State | None, now: int) -> Change:

@@ -40,13 +40,28 @@ from commonwatch.web.routes import (
     live,
     members,
     pages,
+    preview,
     session,
 )
 from commonwatch.web.ui import FOLDER, UiFiles
 
 #: Largest request body where a route says nothing else.
 MOST_BODY = 1 << 20
-ROUTERS = (session, explore, live, agreements, drafting, life, members, findings, audit, gateway, duties, pages)
+ROUTERS = (
+    session,
+    explore,
+    live,
+    agreements,
+    drafting,
+    preview,
+    life,
+    members,
+    findings,
+    audit,
+    gateway,
+    duties,
+    pages,
+)
 SCHEMA_PATH = "/openapi.json"
 
 

@@ -9,13 +9,14 @@ from __future__ import annotations
 import threading
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Annotated, Any, Literal, Protocol
 
 import msgspec
 
 from commonwatch.agreements.reader import Purpose, Reader
 from commonwatch.agreements.signing import Signature
 from commonwatch.govern.policy import OrgInfo
+from commonwatch.govern.preview.shapes import OwnRows, Preview
 from commonwatch.govern.query import Answer, Query
 
 
@@ -157,6 +158,15 @@ class NotificationInfo(msgspec.Struct, frozen=True):
     seen: bool = False
 
 
+class AskPreview(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A draft (as an object, or as YAML or JSON text) over the last days; all readers it names, or one of them."""
+
+    document: dict[str, Any] | Annotated[str, msgspec.Meta(max_length=1 << 20)]
+    days: Annotated[int, msgspec.Meta(ge=1, le=90)] = 7
+    reader: Annotated[str, msgspec.Meta(max_length=200)] | None = None
+    rows: Annotated[int, msgspec.Meta(ge=1, le=50)] = 20
+
+
 class Accounts(Protocol):
     """People, sessions, tokens. Every failure is NotAuthenticated or NotPermitted with what to do."""
 
@@ -234,6 +244,13 @@ class Notifications(Protocol):
     def mark_seen(self, principal: Principal, uids: Sequence[str] | None = None) -> int: ...
 
 
+class Previews(Protocol):
+    """What a draft would do to the events of the principal's own organisation. For people of the owner only."""
+
+    def preview(self, principal: Principal, asked: AskPreview, cancel: threading.Event) -> Preview: ...
+    def own_rows(self, principal: Principal, days: int) -> Sequence[OwnRows]: ...
+
+
 class Audit(Protocol):
     """The audit log as far as this organisation is concerned."""
 
@@ -285,6 +302,7 @@ class Ports:
     notifications: Notifications
     drafts: Drafts
     offers: Offers
+    previews: Previews
     audit: Audit
     intelligence: Intelligence
     epoch: Callable[[], int]

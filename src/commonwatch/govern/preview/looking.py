@@ -23,6 +23,7 @@ from commonwatch.govern.answer.filters import Predicates
 from commonwatch.govern.answer.pages import Pages
 from commonwatch.govern.answer.rows import Page, page
 from commonwatch.govern.answer.tokens import Vault
+from commonwatch.govern.binding import Binding
 from commonwatch.govern.decide.compiling import Compiler
 from commonwatch.govern.decide.decisions import FOREVER, Decision
 from commonwatch.govern.observe import Observable, observables
@@ -124,7 +125,7 @@ class Looking:
     def observables(self, reader: Reader) -> list[Observable]:
         """What the reader could act on, of the owner's events of all time: that is what is published."""
         with self._asking(reader) as asking:
-            return observables(asking, None)
+            return observables(asking, Binding(self._view, reader), None)
 
     def visible(self, reader: Reader) -> dict[int, list[Span]]:
         """Handling number -> stretches of event time in which the reader sees its rows."""
