@@ -80,6 +80,26 @@ OFFERED = {
     "clauses": [{"kind": "share", "id": "some", "to": {"organisations": ["birch"]}, "purposes": ["detect"],
                  "rows": {"events": ["malware"], "tlp": "amber"}, "fields": {"malware": "family"}}],
 }  # fmt: skip
+
+
+def draft(org: str) -> dict[str, Any]:
+    """A draft of an organisation that would show nearly everything to everybody."""
+    shown = {
+        "time": "exact",
+        "owner": "exact",
+        "src_ip": "exact",
+        "dst_ip": "exact",
+        "user": "exact",
+        "message": "exact",
+    }
+    share = {
+        "kind": "share", "id": "all", "to": {"organisations": ["birch", "cedar"], "communities": ["valley"]},
+        "purposes": ["detect"], "rows": {"events": ["malware", "intrusion", "flow"], "tlp": "amber"}, "fields": shown,
+    }  # fmt: skip
+    head = {"dsa": "1", "id": f"{org}-open", "version": 1, "title": "Open", "parties": [{"id": org, "role": "owner"}]}
+    return {**head, "starts": "2026-01-01", "ends": "2027-12-31", "clauses": [share]}
+
+
 #: Route -> requests. The canary and non-interference tests send all of them as every reader.
 CALLS: dict[str, list[Call]] = {
     "GET /": [Call("/")],
@@ -133,6 +153,13 @@ CALLS: dict[str, list[Call]] = {
         Call("/api/agreements/check", "POST", {"document": {"dsa": "1"}}),
     ],
     "POST /api/agreements/read": [Call("/api/agreements/read", "POST", {"text": "Nothing."})],
+    "POST /api/agreements/preview": [
+        *(Call("/api/agreements/preview", "POST", {"document": draft(org), "days": 90}) for org in ("alder", "birch")),
+        Call("/api/agreements/preview", "POST", {"document": draft("cedar"), "reader": "birch", "rows": 1}),
+        Call("/api/agreements/preview", "POST", {"document": draft("dune"), "reader": "nobody"}),
+        Call("/api/agreements/preview", "POST", {"document": "dsa: ["}),
+    ],
+    "GET /api/agreements/own-rows": [Call("/api/agreements/own-rows?days=90"), Call("/api/agreements/own-rows?days=0")],
     "GET /api/agreements/{agreement:str}/iep.json": [
         Call("/api/agreements/alder-service/iep.json"), Call("/api/agreements/none/iep.json"),
     ],

@@ -67,14 +67,23 @@ def drafted(
 
 
 def welcoming(docs: OwnerDocuments) -> OwnerDocuments:
-    """The same documents with duties accepted by future members of the communities named too: joining is accepting."""
+    """The same documents, their duties accepted by whoever is imagined to join later."""
     agreements = tuple(
-        msgspec.structs.replace(live, accepted=live.accepted | {FUTURE + live.document.community})
-        if live.document.community
-        else live
-        for live in docs.agreements
+        msgspec.structs.replace(live, accepted=live.accepted | _future(live.document)) for live in docs.agreements
     )
     return msgspec.structs.replace(docs, agreements=agreements)
+
+
+def _future(document: Agreement) -> frozenset[str]:
+    """Everybody imagined whom the agreement speaks to, and a member of its community: joining is accepting."""
+    named = {reader.org for reader in _named(document.clauses, _unknown).values()} | {
+        FUTURE + (document.community or "")
+    }
+    return frozenset(org for org in named if org.startswith(FUTURE))
+
+
+def _unknown(org: str) -> Reader:
+    return Reader(org, (), (), PURPOSES[0])
 
 
 def earlier(docs: OwnerDocuments, draft: Document) -> Document | None:
@@ -133,5 +142,4 @@ def _purposes(clauses: Iterable[Clause], reader: Reader) -> list[tuple[Purpose, 
 
 def _bound(draft: Agreement) -> frozenset[str]:
     """Everybody the draft names, as having accepted its duties."""
-    plain = _named(draft.clauses, lambda org: Reader(org, (), (), PURPOSES[0]))
-    return draft.party_ids | {reader.org for reader in plain.values()}
+    return draft.party_ids | _future(draft) | {who.org for who in _named(draft.clauses, _unknown).values()}

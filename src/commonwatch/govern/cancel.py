@@ -13,18 +13,24 @@ LOOK_SECONDS = 0.05
 
 @contextmanager
 def cancelled_by(cancel: threading.Event | None, *sessions: Session) -> Iterator[None]:
-    """While the block runs, `cancel` stops whatever the sessions run."""
+    """While the block runs, `cancel` stops whatever the sessions run; if it is set already, they run nothing."""
     if cancel is None:
         yield
         return
     done = threading.Event()
 
+    def stop() -> None:
+        for session in sessions:
+            session.cancel()
+
     def watch() -> None:
         while not done.is_set():
             if cancel.wait(LOOK_SECONDS) and not done.is_set():
-                for session in sessions:
-                    session.cancel()
+                stop()
                 return
+
+    if cancel.is_set():
+        stop()
 
     watcher = threading.Thread(target=watch, daemon=True)
     watcher.start()

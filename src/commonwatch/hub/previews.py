@@ -6,6 +6,7 @@ owner's log says that it was, not what was seen; objects of feeds come from the 
 
 from __future__ import annotations
 
+import hashlib
 import threading
 from collections.abc import Sequence
 from typing import Any
@@ -27,8 +28,8 @@ from commonwatch.share.publication import Publications
 from commonwatch.web.ports import AskPreview, Principal
 
 MOST_OBJECTS = 50
-#: Stands for a signing key that a draft does not name yet: a preview never looks at keys.
-NO_KEY = "A" * 43
+#: Stands for the hash of the version before where a draft does not name it yet; like keys it decides nothing.
+NO_HASH = "0" * 64
 
 
 class Previews:
@@ -57,20 +58,28 @@ class Previews:
         return self._govern.own_rows(principal.reader.org, days)
 
     def _draft(self, given: dict[str, Any] | str) -> Document:
-        """The document, names of signers filled in where they are missing; keys do not matter here."""
+        """The document; what signing adds to it (names, keys, the hash before) is filled in where it is missing."""
         if isinstance(given, str):
             given = from_json(given) if given.lstrip().startswith("{") else from_yaml(given)
         if not isinstance(given, dict):
             raise InvalidInput("a document is an object", where="document", todo='begin with `dsa: "1"`')
-        orgs, parties = self._policy.view().orgs, given.get("parties")
+        given = (
+            {**given, "previous": given.get("previous") or NO_HASH} if given.get("version") not in (None, 1) else given
+        )
+        parties = given.get("parties")
         for signer in (*(parties if isinstance(parties, list) else ()), given.get("owner"), given.get("steward")):
             if isinstance(signer, dict):
-                known = orgs.get(str(signer.get("id")))
-                signer.setdefault("name", known.name if known else "Unknown here")
-                signer.setdefault("key", NO_KEY)
+                self._complete(signer)
         draft = convert(given)
         check(draft)
         return draft
+
+    def _complete(self, signer: dict[str, Any]) -> None:
+        """Name and key of a signer, where they are missing."""
+        org = str(signer.get("id"))
+        known = self._policy.view().orgs.get(org)
+        signer.setdefault("name", known.name if known else "Unknown here")
+        signer.setdefault("key", hashlib.sha256(org.encode()).hexdigest()[:43])
 
     def _feed(self, reader: Reader, now: Sequence[Observable], would: Sequence[Observable]) -> Feed:
         """What would be published to the reader that is not now, by the rules of publishing."""
