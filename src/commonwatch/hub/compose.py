@@ -34,8 +34,8 @@ from commonwatch.hub.jobs.upkeep import Job, Upkeep
 from commonwatch.hub.jobs.warn import Warn
 from commonwatch.hub.meta.clock import MICROS, Clock
 from commonwatch.hub.meta.models import Gateway, Organisation
-from commonwatch.hub.previews import Previews
 from commonwatch.hub.publications import PublicationTable
+from commonwatch.hub.registry.previews import Previews
 from commonwatch.hub.settings import Settings
 from commonwatch.share import taxii
 from commonwatch.share.publication import Publications
