@@ -170,6 +170,14 @@ CALLS: dict[str, list[Call]] = {
     "GET /api/gateways": [Call("/api/gateways")],
     "GET /api/indicators": [Call("/api/indicators"), Call("/api/indicators?limit=0")],
     "GET /api/alerts": [Call("/api/alerts")],
+    "GET /api/accesses": [
+        Call("/api/accesses"), Call("/api/accesses?since=30d&surface=rows&limit=5"), Call("/api/accesses?since=x"),
+    ],
+    "GET /api/accesses/summary": [Call("/api/accesses/summary"), Call("/api/accesses/summary?agreement=alder-service")],
+    "GET /api/accesses/export": [Call("/api/accesses/export"), Call("/api/accesses/export?format=json")],
+    "GET /api/accesses/{access:str}/proof": [
+        Call("/api/accesses/{access}/proof"), Call("/api/accesses/1-2-3/proof"), Call("/api/accesses/x/proof"),
+    ],
     "GET /api/audit/checkpoint": [Call("/api/audit/checkpoint")],
     "GET /api/audit/entries": [Call("/api/audit/entries?limit=1000")],
     "GET /api/audit/proof": [Call("/api/audit/proof?entry=0&size=1"), Call("/api/audit/proof?entry=99999&size=100000")],
@@ -199,7 +207,7 @@ CALLS: dict[str, list[Call]] = {
     ],
 }  # fmt: skip
 #: Held open, so they have tests of their own beside the sweep.
-STREAMS = {"GET /api/stream", "GET /gateway/stream"}
+STREAMS = {"GET /api/stream", "GET /api/accesses/stream", "GET /gateway/stream"}
 #: No route at all, wrong methods, and deep links.
 STRAY = [
     Call("/api/none"), Call("/explore", headers={"Accept": "text/html"}), Call("/x.y"), Call("/api/view", "PUT"),
@@ -231,7 +239,7 @@ class Asker:
     def __init__(self, app: Litestar, town: Town, org: str | None, *, token: bool = False) -> None:
         app.state[KEY] = replace(app.state[KEY], ui=UiFiles(Path("no build")))  # a build may change between two asks
         self.client = TestClient(app, raise_server_exceptions=False)
-        self.found: dict[str, str] = {"release": "none", "collection": "none", "object": "none"}
+        self.found: dict[str, str] = {"release": "none", "collection": "none", "object": "none", "access": "none"}
         self.headers: dict[str, str] = dict(OURS)
         if org is not None and token:
             self.headers["Authorization"] = f"Bearer {town.tokens[org]}"
@@ -260,6 +268,8 @@ class Asker:
     def _learn(self, path: str, body: bytes) -> None:
         if path == "/api/releases" and b'"releases"' in body:
             self.found["release"] = next((r["id"] for r in msgspec.json.decode(body)["releases"]), "none")
+        if path == "/api/accesses" and b'"accesses":[{' in body:
+            self.found["access"] = msgspec.json.decode(body)["accesses"][0]["id"]
         if path == "/taxii2/hub/collections/" and b'"collections"' in body:
             self.found["collection"] = msgspec.json.decode(body)["collections"][0]["id"]
         if path.endswith("/objects/") and b'"objects"' in body:

@@ -76,7 +76,7 @@ class Log:
     def __init__(self) -> None:
         self.seen: list[tuple[Reader, str, dict[str, Any]]] = []
 
-    def decided(self, reader: Reader, kind: str, detail: Mapping[str, Any]) -> None:
+    def decided(self, reader: Reader, kind: str, detail: Mapping[str, Any], taken: Any = None) -> None:
         self.seen.append((reader, kind, dict(detail)))
 
 

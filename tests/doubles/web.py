@@ -13,7 +13,12 @@ from commonwatch.errors import Gone, NotAuthenticated, NotFound, NotPermitted, U
 from commonwatch.govern.policy import OrgInfo
 from commonwatch.govern.preview.shapes import OwnRows, Preview
 from commonwatch.govern.query import Answer, ColumnInfo, Hidden, Query, Row
+from commonwatch.govern.taken import Use
 from commonwatch.web.ports import (
+    AccessInfo,
+    AccessPage,
+    AccessSummary,
+    AccessWanted,
     AgreementInfo,
     AskPreview,
     GatewayInfo,
@@ -124,7 +129,7 @@ class Govern:
         )
         return SimpleNamespace(reader=reader, epoch=3, watermark="2026-11-22T00:00:00Z", agreements=[], fields=[field])
 
-    def ask(self, reader: Reader, query: Query, *, cancel: threading.Event | None = None) -> Answer:
+    def ask(self, reader: Reader, query: Query, *, cancel: threading.Event | None = None, use: Use = Use()) -> Answer:
         self._begin(reader, query)
         if self.gate is not None:
             while not self.gate.wait(0.01):
@@ -136,7 +141,7 @@ class Govern:
             columns=[ColumnInfo("src_ip", "source address", "addr", "src_ip")], rows=[Row([Hidden("not-agreed")])],
         )  # fmt: skip
 
-    def releases(self, reader: Reader) -> Sequence[Any]:
+    def releases(self, reader: Reader, *, use: Use = Use()) -> Sequence[Any]:
         self._begin(reader, "releases")
         return [
             SimpleNamespace(
@@ -145,7 +150,7 @@ class Govern:
             )
         ]  # fmt: skip
 
-    def release(self, reader: Reader, release: str, *, cancel: threading.Event | None = None) -> Any:
+    def release(self, reader: Reader, release: str, *, cancel: threading.Event | None = None, use: Use = Use()) -> Any:
         self._begin(reader, release)
         if release == f"old-{reader.org}":
             raise Gone("this release was replaced", current=f"r-{reader.org}", todo="open the current one")
@@ -292,11 +297,37 @@ class Intelligence:
         return []
 
 
+class Accesses:
+    """One access of alder; nobody else has any."""
+
+    def page(self, principal: Principal, wanted: AccessWanted) -> AccessPage:
+        mine = [ACCESS] if principal.reader.org == "alder" and not wanted.after else []
+        return AccessPage(accesses=mine, clauses={}, readers={"birch": "=Birch"})
+
+    def summary(self, principal: Principal, wanted: AccessWanted) -> AccessSummary:
+        nothing: dict[str, str] = {}
+        return AccessSummary(
+            readers=[], agreements=[], clauses=[], surfaces=[], days=[], words=nothing, names=nothing, uses=0
+        )
+
+    def proof(self, principal: Principal, access: str) -> dict[str, Any]:
+        raise NotFound("no such access")
+
+    async def watch(self, principal: Principal) -> AsyncIterator[tuple[str, dict[str, Any]]]:
+        yield "hello", {"epoch": 3}
+
+
+ACCESS = AccessInfo(
+    id="7-1-2", at="2026-11-22T12:00:00Z", until="2026-11-22T12:00:00Z", reader="birch", purpose="detect", by="token",
+    surface="rows", clauses=("a@1#b",), fields={"time": "hour"}, count=3, unit="rows", uses=1, query="=1+1", entry=1,
+)  # fmt: skip
+
+
 def ports(**changed: Any) -> Ports:
     """All ports in memory."""
     made: dict[str, Any] = {
         "govern": Govern(), "accounts": Accounts(), "agreements": Agreements(), "gateways": Gateways(),
-        "notices": Notices(), "notifications": Notifications(), "drafts": None, "offers": None, "audit": Audit(), "intelligence": Intelligence(), "epoch": lambda: 3, "now": lambda: 7,
+        "notices": Notices(), "notifications": Notifications(), "accesses": Accesses(), "drafts": None, "offers": None, "audit": Audit(), "intelligence": Intelligence(), "epoch": lambda: 3, "now": lambda: 7,
         "previews": Previews(),
     }  # fmt: skip
     return Ports(**{**made, **changed})

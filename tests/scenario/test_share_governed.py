@@ -73,7 +73,7 @@ class World:
     def pseudonym_key(self, owner: str) -> bytes:
         return owner.encode().ljust(32, b"k")
 
-    def decided(self, reader: Reader, kind: str, detail: Mapping[str, Any]) -> None:
+    def decided(self, reader: Reader, kind: str, detail: Mapping[str, Any], taken: Any = None) -> None:
         self.log.append((kind, detail))
 
     def sees(self, owner: str, address: str, family: str, *hours_ago: float) -> None:

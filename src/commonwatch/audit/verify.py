@@ -7,7 +7,8 @@ Rules held here:
 
 A log is a file of lines: line i, without its newline, is entry i. A checkpoint is a JSON object with origin, size,
 root (hex), time (microseconds), key and signature (hex). A proof is a JSON object with `entry`, `size`, `leaf`, `path`
-(inclusion) or `first`, `second`, `path` (consistency).
+(inclusion) or `first`, `second`, `path` (consistency). An inclusion proof with `access` (`text`, `place`, `path`) and
+`data` (the log's entry) also shows that what left of one owner is bound by that entry.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ from typing import Any
 
 EMPTY_ROOT = hashlib.sha256(b"").digest()
 _DOMAIN = "commonwatch-checkpoint-1"
+#: Levels of the small tree over what one answer showed of each owner; the audit log has its root.
+SHEET_DEPTH = 16
 
 
 def leaf_hash(entry: bytes) -> bytes:
@@ -67,6 +70,24 @@ def verify_inclusion(leaf: bytes, entry: int, size: int, path: Sequence[bytes], 
             value = node_hash(value, step)
         position, last = position >> 1, last >> 1
     return last == 0 and value == root
+
+
+def sheet_root(text: bytes, place: int, path: Sequence[bytes]) -> bytes:
+    """The root of the small tree in which this text stands at this place, beside these hashes, lowest first."""
+    value = leaf_hash(text)
+    for level, step in enumerate(path):
+        value = node_hash(step, value) if place >> level & 1 else node_hash(value, step)
+    return value
+
+
+def verify_access(access: Mapping[str, Any], data: str) -> bool:
+    """Whether the log's entry `data` binds what left: `text` (salt, then JSON on the next line), `place`, `path`."""
+    path = [bytes.fromhex(step) for step in access["path"]]
+    logged = json.loads(data)
+    if len(path) != SHEET_DEPTH or logged.get("kind") != "accessed":
+        return False
+    found = sheet_root(str(access["text"]).encode(), int(access["place"]), path)
+    return bool(found.hex() == logged["detail"]["sheet"])
 
 
 def verify_consistency(first: int, second: int, path: Sequence[bytes], old: bytes, new: bytes) -> bool:
@@ -240,6 +261,8 @@ def findings_of(
     linked = set()
     for proof in proofs:
         yield _against_proof(roots, proof)
+        if "access" in proof:
+            yield _verdict(verify_access(proof["access"], str(proof["data"]))), _said(proof)
         linked.add((proof.get("first"), proof.get("second")))
     if log is None:
         sizes = sorted(roots)
@@ -273,6 +296,13 @@ def _against_proof(roots: Mapping[int, bytes], proof: Mapping[str, Any]) -> tupl
         return "FAILED", f"the proof needs checkpoints of {first} and {second} entries"
     held = verify_consistency(first, second, path, roots[first], roots[second])
     return _verdict(held), f"the log of {second} entries continues the log of {first}"
+
+
+def _said(proof: Mapping[str, Any]) -> str:
+    """What a proven access says, in short."""
+    left = json.loads(str(proof["access"]["text"]).partition("\n")[2])
+    what = f"{left['count']} by {left['surface']} to {left['reader']} for {left['purpose']}"
+    return f"entry {proof['entry']} binds: {what}, under {', '.join(left['clauses'])}"
 
 
 def _verdict(held: bool) -> str:

@@ -14,6 +14,7 @@ import msgspec
 
 from commonwatch.agreements.effective import OwnerDocuments
 from commonwatch.agreements.reader import Reader
+from commonwatch.govern.taken import Taken
 
 
 class OrgInfo(msgspec.Struct, frozen=True):
@@ -58,6 +59,9 @@ class KeySource(Protocol):
 
 
 class DecisionLog(Protocol):
-    """Where decisions go: the audit log. Details name clauses and counts, never values."""
+    """Where decisions go: the audit log. Details name clauses and counts, never values.
 
-    def decided(self, reader: Reader, kind: str, detail: Mapping[str, Any]) -> None: ...
+    `taken` is what leaves with it of other organisations: recorded for each of them, durably, before this returns.
+    """
+
+    def decided(self, reader: Reader, kind: str, detail: Mapping[str, Any], taken: Taken | None = None) -> None: ...

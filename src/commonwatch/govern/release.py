@@ -22,6 +22,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from commonwatch.agreements.reader import Reader
+from commonwatch.events.fields import FieldName
 from commonwatch.events.rungs import DAY, HOUR, MINUTE
 from commonwatch.govern.answer.asking import BINS, Asking, instant_text
 from commonwatch.govern.answer.dims import ABSENT_TEXT, CLASSES, DIMS, SEVERITIES, WITHHELD_TEXT
@@ -29,9 +30,12 @@ from commonwatch.govern.answer.filters import Predicates
 from commonwatch.govern.decide.describe import FieldShown
 from commonwatch.govern.query import Hidden
 from commonwatch.govern.relation import Window
+from commonwatch.govern.taken import Part
 
 CONTRACT = 1
 CUBE = ("org", "sector", "region", "class", "severity", "family", "category")
+#: The clause fields a release shows.
+RELEASED: frozenset[FieldName] = frozenset({"time", *(f for key in CUBE if (f := DIMS[key].field))})
 _FROM_ORG = ("sector", "region")
 MOST_CELLS, MOST_EDGES = 1_500_000, 2_400
 _DISCLOSED = {15 * MINUTE: "minute", HOUR: "hour", 6 * HOUR: "hour", DAY: "day", 7 * DAY: "week"}
@@ -54,13 +58,17 @@ class ReleaseInfo(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Release(NamedTuple):
-    """A release: id, Arrow IPC stream, until when (microseconds) it is good, the contract's metadata, and its info."""
+    """A release: id, Arrow IPC stream, until when (microseconds) it is good, the contract's metadata, and its info.
+
+    `parts` is what it took in of whom: for their record, never for the reader.
+    """
 
     id: str
     body: bytes
     good_until: int
     meta: dict[str, Any]
     info: ReleaseInfo
+    parts: tuple[Part, ...] = ()
 
 
 class Made(NamedTuple):

@@ -20,7 +20,9 @@ import msgspec
 from commonwatch.agreements.effective import OwnerDocuments
 from commonwatch.agreements.reader import Reader
 from commonwatch.errors import CommonwatchError, Gone, InvalidInput, NotFound, Unavailable
+from commonwatch.events.fields import FieldName
 from commonwatch.events.rungs import DAY, MINUTE
+from commonwatch.govern.access import Accounts, fields_of, filtered, surface_of
 from commonwatch.govern.answer.asking import BINS, Asking, Using, dim_of, instant_text
 from commonwatch.govern.answer.pages import Pages
 from commonwatch.govern.answer.rows import page
@@ -35,12 +37,15 @@ from commonwatch.govern.observe import Observable, Sighting, observables, sighti
 from commonwatch.govern.policy import DecisionLog, KeySource, PolicySource, PolicyView
 from commonwatch.govern.preview.making import Places, own_rows, preview
 from commonwatch.govern.preview.shapes import Drafted, OwnRows, Preview, Publish
-from commonwatch.govern.query import Answer, ColumnInfo, Cube, Distinct, Histogram, Query, Row, Rows, Top
-from commonwatch.govern.release import Made, Release, ReleaseInfo, Shelf, build
+from commonwatch.govern.query import Answer, ColumnInfo, Cube, Distinct, Filter, Histogram, Query, Row, Rows, Top
+from commonwatch.govern.release import RELEASED, Made, Release, ReleaseInfo, Shelf, build
 from commonwatch.govern.snapshot import WORTH, Snapshots
+from commonwatch.govern.taken import INSIDE, Part, Taken, Use
 from commonwatch.store import Store
 
 MOST_TOP = 100
+#: Where the store stood, or None while something was written.
+Moment = tuple[int, int] | None
 
 
 class Context(NamedTuple):
@@ -79,17 +84,28 @@ class Govern:
         self._builders: dict[Reader, threading.Lock] = {}
         self._latest: dict[tuple[Reader, int, str, int], str] = {}
         self._bests: dict[tuple[bytes, Reader], Best] = {}
+        self._accounts = Accounts()
 
-    def ask(self, reader: Reader, query: Query, *, cancel: threading.Event | None = None) -> Answer:
-        """Answer a typed query for a reader. When `cancel` is set the engine stops and the answer is an error."""
+    def ask(self, reader: Reader, query: Query, *, cancel: threading.Event | None = None, use: Use = Use()) -> Answer:
+        """Answer a typed query for a reader. When `cancel` is set the engine stops and the answer is an error.
+
+        What the answer took in is recorded for its owners before it is given, as leaving through `use`.
+        """
         digest = msgspec.json.encode(query, order="deterministic")
         with self._context(reader, digest) as context, cancelled_by(cancel, context.asking.session):
+            moment = self._store.moment()
             answer = _ANSWERS[type(query)](self, context, query)
             if self._snapshots.asked(context.reader, frozenset(context.asking.used)):
                 threading.Thread(target=self.warm, args=(context.reader,), daemon=True).start()
             detail = {"query": context.query, "question": type(query).__name__.lower(), "rows": len(answer.rows)}
-            self._decided(context, "query", detail)
+            taken = None if use == INSIDE else self._taken(context, query, use, moment)
+            self._decided(context, "query", detail, taken)
             return answer
+
+    def took_in(self, reader: Reader, found: Filter, fields: frozenset[FieldName]) -> tuple[Part, ...]:
+        """What an answer made of everything this filter finds takes in of whom, as far as these fields go."""
+        with self._context(reader, b"took in") as context:
+            return self._parts(context, found, fields | filtered(found), None)
 
     def warm(self, reader: Reader) -> bool:
         """Make the reader's snapshot now; whether there is one then. Done by itself for readers who ask often."""
@@ -113,17 +129,26 @@ class Govern:
             good = _good_until(view, compiled.table)
         return Standing(view.epoch, self._store.watermark()[0], good)
 
-    def releases(self, reader: Reader) -> list[ReleaseInfo]:
+    def releases(self, reader: Reader, *, use: Use = Use()) -> list[ReleaseInfo]:
         """The releases the reader may open now."""
-        return [self.release(reader).info]
+        return [self.release(reader, use=use).info]
 
-    def release(self, reader: Reader, release: str | None = None, *, cancel: threading.Event | None = None) -> Release:
-        """A release by id, or the current one. Raises `Gone` for a replaced id of this reader, else `NotFound`."""
+    def release(
+        self, reader: Reader, release: str | None = None, *, cancel: threading.Event | None = None, use: Use = Use()
+    ) -> Release:
+        """A release by id, or the current one. Raises `Gone` for a replaced id of this reader, else `NotFound`.
+
+        Each opening is recorded for the owners whose data the release took in.
+        """
         view = self.view()
         known = standing(view, reader)
         with self._building(known):
             found = self._shelf.find(known, view.epoch, view.now, release) if release else None
-            return found or self._current(reader, release, cancel)
+            found = found or self._current(reader, release, cancel)
+        if use != INSIDE:
+            taken = Taken(use.surface or "release", use.by, found.id, found.parts)
+            self._log.decided(known, "release-opened", {"release": found.id, "epoch": view.epoch}, taken)
+        return found
 
     def observables(self, reader: Reader, since: int | None = None) -> list[Observable]:
         """Values worth acting on, with totals over all this reader sees; only those seen after arrival `since`."""
@@ -175,6 +200,7 @@ class Govern:
         good = _good_until(context.view, table)
         about = Made(context.reader, context.view.epoch, context.watermark, context.view.now, good)
         release = build(context.asking, about, lambda: describe_fields(context.view, context.reader, self._bests))
+        release = release._replace(parts=self._parts(context, Filter(), RELEASED, None))
         self._shelf.put(context.reader, context.view.epoch, release)
         self._latest = {key: release.id} | dict(list(self._latest.items())[-256:])
         detail = {"query": context.query, "release": release.id, "rows": release.info.cells}
@@ -229,9 +255,31 @@ class Govern:
         state = f"shuffle {reader.org} {now // DAY}".encode()
         return int.from_bytes(hmac.digest(self._secret, state, hashlib.sha256)[:8], "big") >> 1
 
-    def _decided(self, context: Context, kind: str, detail: Mapping[str, object]) -> None:
+    def _decided(self, context: Context, kind: str, detail: Mapping[str, object], taken: Taken | None = None) -> None:
         """Log a decision. What it was made from is the policy of that epoch, which the log has as well."""
-        self._log.decided(context.reader, kind, {**detail, "epoch": context.view.epoch})
+        self._log.decided(context.reader, kind, {**detail, "epoch": context.view.epoch}, taken)
+
+    def _taken(self, context: Context, query: Query, use: Use, moment: Moment) -> Taken:
+        """What the answer to a query took in."""
+        asking, fields = context.asking, fields_of(query)
+        if isinstance(query, Rows):
+            parts = self._accounts.parts(asking, asking.paged, fields)
+        else:
+            parts = self._parts(context, query.filter, fields, moment)
+        return Taken(use.surface or surface_of(query), use.by, context.query, parts)
+
+    def _parts(self, context: Context, found: Filter, fields: frozenset[FieldName], moment: Moment) -> tuple[Part, ...]:
+        """What everything a filter finds takes in. `moment`: where the store stood before the question was answered.
+
+        Counted again unless the store stood still since: better one event too many in the record than one too few.
+        """
+        asking, same = context.asking, None
+        if moment is not None and moment == self._store.moment():
+            question = msgspec.json.encode(found, order="deterministic")
+            state = (context.reader, context.view.epoch, asking.table.digest, context.watermark, question)
+            same = (moment, *state)
+        counts = self._accounts.counted(asking, asking.predicates(found, context.watermark), same)
+        return self._accounts.parts(asking, counts, fields)
 
 
 def _good_until(view: PolicyView, table: Table) -> int:

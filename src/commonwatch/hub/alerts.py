@@ -23,6 +23,7 @@ from commonwatch.errors import Unavailable
 from commonwatch.govern.answer.dims import ABSENT_TEXT, WITHHELD_TEXT
 from commonwatch.govern.policy import DecisionLog, PolicyView
 from commonwatch.govern.query import Answer, Constraint, Cube, Filter, Interval, Query
+from commonwatch.govern.taken import INSIDE, Use
 from commonwatch.wire.messages import AlertMessage
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -39,7 +40,7 @@ class Asked(Protocol):
     def standing(self, reader: Reader) -> Standing:
         """How the policy and the store stand for this reader."""
 
-    def ask(self, reader: Reader, query: Query) -> Answer:
+    def ask(self, reader: Reader, query: Query, *, use: Use) -> Answer:
         """Answer a typed query for a reader."""
 
 
@@ -56,12 +57,13 @@ class GovernedSightings:
     def sightings(self, reader: Reader, start: int, end: int) -> Sequence[Sighting]:
         """Who saw which family in which hour, as far as this reader is shown all three."""
         question = _between(start, end, org=_SHOWN, family=_NAMED)
-        answer = self._govern.ask(reader, Cube(by=("org", "family"), filter=question, bin="1h"))
+        answer = self._govern.ask(reader, Cube(by=("org", "family"), filter=question, bin="1h"), use=INSIDE)
         return [Sighting(str(c[1]), str(c[2]), _micros(str(c[0]))) for c in _cells(answer)]
 
     def active(self, reader: Reader, start: int, end: int) -> Sequence[Active]:
         """Who had any event this reader is shown, per six hours."""
-        answer = self._govern.ask(reader, Cube(by=("org",), filter=_between(start, end, org=_SHOWN), bin="6h"))
+        question = Cube(by=("org",), filter=_between(start, end, org=_SHOWN), bin="6h")
+        answer = self._govern.ask(reader, question, use=INSIDE)
         return [Active(str(c[1]), _micros(str(c[0]))) for c in _cells(answer)]
 
     def members(self, reader: Reader) -> int:

@@ -36,6 +36,9 @@ from commonwatch.hub.meta.clock import MICROS, Clock
 from commonwatch.hub.meta.models import Gateway, Organisation
 from commonwatch.hub.publications import PublicationTable
 from commonwatch.hub.registry.previews import Previews
+from commonwatch.hub.seen.book import Book
+from commonwatch.hub.seen.reading import Reading
+from commonwatch.hub.seen.sheet import Sheet
 from commonwatch.hub.settings import Settings
 from commonwatch.share import taxii
 from commonwatch.share.publication import Publications
@@ -65,7 +68,9 @@ class Hub:
         self.audit = opened.enter_context(AuditLog(settings.audit, audit_key(settings), settings.name, clock=clock.now))
         self.core = Core(settings, self.store.append, self.audit, self.watermark, clock)
         opened.callback(self.core.close)
-        decisions = Decisions(self.audit.append_many, self.core.policy.view)
+        self.book = Book(self.core.database)
+        self.accesses = Reading(self.book, self.audit, self.core.database, self.core.accounts, self.core.policy)
+        decisions = Decisions(self.audit.append_many, self.core.policy.view, self._keep)
         secret = _secret(self.core.keys.ensure("hub", "hub"))
         self.govern = Govern(self.store, self.core.policy, self.core.keys, decisions, secret=secret)
         self._open_findings(settings, decisions, opened)
@@ -118,6 +123,11 @@ class Hub:
         """As of when answers are, RFC 3339."""
         return instant_text(self.govern.watermark(self.core.policy.view()))
 
+    def _keep(self, sheet: Sheet, leaf: int, at: int) -> None:
+        """Write down what an answer took in, then show it to the owners who watch."""
+        self.book.keep(sheet, leaf, at)
+        self.accesses.kept(sheet, leaf)
+
     def audience(self) -> Mapping[str, Reader]:
         """Every organisation with a gateway, as the reader its gateways are."""
         with self.core.database.read() as session:
@@ -139,7 +149,7 @@ class Hub:
         return Ports(
             govern=self.govern, accounts=core.accounts, agreements=core.agreements, gateways=core.gateways,
             notices=core.notices, notifications=core.notifications,
-            drafts=core.drafts, offers=core.offers,
+            accesses=self.accesses, drafts=core.drafts, offers=core.offers,
             previews=Previews(self.govern, core.policy, self.publications, self.audit),
             audit=AuditPort(self.audit), intelligence=Findings(self.publications, self.watch),
             epoch=lambda: core.policy.view().epoch, now=core.clock.now,

@@ -12,7 +12,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
-from typing import Protocol
+from typing import Any, Protocol
 
 import msgspec
 
@@ -44,7 +44,13 @@ class Notified(msgspec.Struct, frozen=True):
     notification: NotificationInfo
 
 
-Message = Indicators | Withdraw | AlertMessage | Epoch | Watermark | Notified
+class Accessed(msgspec.Struct, frozen=True):
+    """Something of this organisation was shown to another one: the access as the organisation reads it."""
+
+    access: dict[str, Any]
+
+
+Message = Indicators | Withdraw | AlertMessage | Epoch | Watermark | Notified | Accessed
 
 
 class Listener:
@@ -152,6 +158,10 @@ class Broadcaster:
     def notified(self, org: str, notification: NotificationInfo) -> None:
         """A notification to the organisation's people."""
         self._offer(org, Notified(notification))
+
+    def accessed(self, org: str, access: dict[str, Any]) -> None:
+        """What left of this organisation, to its people who watch for it."""
+        self._offer(org, Accessed(access))
 
     def epoch(self, epoch: int) -> None:
         """Tell everybody that the policy changed."""

@@ -19,7 +19,7 @@ import msgspec
 from commonwatch.audit.log import AuditLog
 from commonwatch.errors import NotFound, Unavailable
 from commonwatch.hub.meta.clock import Clock
-from commonwatch.hub.push import Broadcaster, Listener, Notified, Pulse, Watermark, beats
+from commonwatch.hub.push import Accessed, Broadcaster, Listener, Notified, Pulse, Watermark, beats
 from commonwatch.hub.push import Epoch as EpochRose
 from commonwatch.web.ports import Principal
 from commonwatch.wire.messages import Checkpoint, Hello, Ping, SnapshotMessage, encode_line
@@ -119,7 +119,7 @@ class Stream:
         now = time.monotonic()
         if isinstance(message, EpochRose) or now - self.renewed > PING:
             lines += await self._snapshot()
-        if message is not None and not isinstance(message, Watermark | Notified | EpochRose):
+        if message is not None and not isinstance(message, Watermark | Notified | Accessed | EpochRose):
             lines.append(message)
         if now - self.headed > CHECKPOINT:
             lines += await self._head()

@@ -91,6 +91,10 @@ class Store:
         """How often rows were removed since this store was opened."""
         return self._removals
 
+    def moment(self) -> tuple[int, int] | None:
+        """A mark of what is stored now; None while something is written. Equal marks, equal rows in between."""
+        return None if self._writer.locked() else (self._arrival, self._removals)
+
     def relation(self, columns: list[str]) -> exp.Select:
         """All events, both tables, with the given physical columns: the raw side, for `govern` alone."""
         return _union(list(layout.EVENT_TABLES), columns)

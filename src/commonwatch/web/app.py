@@ -29,6 +29,7 @@ from commonwatch.web.openapi import SERVED
 from commonwatch.web.ports import Ports
 from commonwatch.web.rooms import KEY, Room
 from commonwatch.web.routes import (
+    accesses,
     agreements,
     audit,
     drafting,
@@ -51,6 +52,7 @@ ROUTERS = (
     session,
     explore,
     live,
+    accesses,
     agreements,
     drafting,
     preview,

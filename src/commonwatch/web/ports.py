@@ -18,6 +18,7 @@ from commonwatch.agreements.signing import Signature
 from commonwatch.govern.policy import OrgInfo
 from commonwatch.govern.preview.shapes import OwnRows, Preview
 from commonwatch.govern.query import Answer, Query
+from commonwatch.govern.taken import Use
 
 
 class Principal(msgspec.Struct, frozen=True):
@@ -167,6 +168,86 @@ class AskPreview(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     rows: Annotated[int, msgspec.Meta(ge=1, le=50)] = 20
 
 
+class AccessWanted(msgspec.Struct, frozen=True, kw_only=True):
+    """Which accesses: [since, until) in microseconds, and what they must be; "" is anything.
+
+    `clause` is a clause's name or a whole reference (`agreement@version#clause`); `after` the id of an earlier page's
+    last access.
+    """
+
+    since: int = 0
+    until: int = 1 << 62
+    reader: str = ""
+    agreement: str = ""
+    clause: str = ""
+    surface: str = ""
+    after: str = ""
+    limit: int = 100
+
+
+class AccessInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """What left of one's own organisation under one set of clauses: in one answer, or added up from `at` to `until`.
+
+    `at` and `until` are RFC 3339; `by` the kind of principal; `fields` the highest level each field was shown at;
+    `count` events, rows, indicators or alerts, as `unit` says; `entry` the number of the audit entry that binds it.
+    """
+
+    id: str
+    at: str
+    until: str
+    reader: str
+    purpose: str
+    by: str
+    surface: str
+    clauses: tuple[str, ...]
+    fields: dict[str, str]
+    count: int
+    unit: str
+    uses: int
+    query: str
+    entry: int
+
+
+class AccessPage(msgspec.Struct, frozen=True, kw_only=True):
+    """Accesses, newest first, the words of their clauses and the names of their readers; `after` if there are more."""
+
+    accesses: list[AccessInfo]
+    clauses: dict[str, str]
+    readers: dict[str, str]
+    after: str | None = None
+
+
+class AccessSum(msgspec.Struct, frozen=True, kw_only=True):
+    """Accesses added up: how many answers (`uses`), how much (`count`), and when last (RFC 3339)."""
+
+    key: str
+    uses: int
+    count: int
+    last: str
+
+
+class AccessSummary(msgspec.Struct, frozen=True, kw_only=True):
+    """Accesses by reader, agreement, clause (`agreement@version#clause`), surface and day, each the largest first."""
+
+    readers: list[AccessSum]
+    agreements: list[AccessSum]
+    clauses: list[AccessSum]
+    surfaces: list[AccessSum]
+    days: list[AccessSum]
+    words: dict[str, str]
+    names: dict[str, str]
+    uses: int
+
+
+class Accesses(Protocol):
+    """What left of one's own organisation. `watch` ends by itself within 1 s of losing the lease."""
+
+    def page(self, principal: Principal, wanted: AccessWanted) -> AccessPage: ...
+    def summary(self, principal: Principal, wanted: AccessWanted) -> AccessSummary: ...
+    def proof(self, principal: Principal, access: str) -> dict[str, Any]: ...
+    def watch(self, principal: Principal) -> AsyncIterator[tuple[str, dict[str, Any]]]: ...
+
+
 class Accounts(Protocol):
     """People, sessions, tokens. Every failure is NotAuthenticated or NotPermitted with what to do."""
 
@@ -281,13 +362,18 @@ class Governed(Protocol):
     """The enforcement point. The only port from which anything of an event comes.
 
     `cancel` is set when whoever asked is gone: the engine's work for them should stop. `release` raises `Gone` for an
-    id of the reader's own class that was replaced, `NotFound` for every other id.
+    id of the reader's own class that was replaced, `NotFound` for every other id. `use` says for the owners' record
+    through which surface the answer leaves, and to what kind of principal.
     """
 
     def describe(self, reader: Reader) -> Any: ...
-    def ask(self, reader: Reader, query: Query, *, cancel: threading.Event | None = None) -> Answer: ...
-    def releases(self, reader: Reader) -> Sequence[Any]: ...
-    def release(self, reader: Reader, release: str, *, cancel: threading.Event | None = None) -> Opened: ...
+    def ask(
+        self, reader: Reader, query: Query, *, cancel: threading.Event | None = None, use: Use = Use()
+    ) -> Answer: ...
+    def releases(self, reader: Reader, *, use: Use = Use()) -> Sequence[Any]: ...
+    def release(
+        self, reader: Reader, release: str, *, cancel: threading.Event | None = None, use: Use = Use()
+    ) -> Opened: ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -303,6 +389,7 @@ class Ports:
     drafts: Drafts
     offers: Offers
     previews: Previews
+    accesses: Accesses
     audit: Audit
     intelligence: Intelligence
     epoch: Callable[[], int]

@@ -45,13 +45,17 @@ class Using(NamedTuple):
 
 
 class Asking:
-    """A session with what it needs to turn questions into governed results."""
+    """A session with what it needs to turn questions into governed results.
+
+    `paged`: decision number -> rows on the page that was made.
+    """
 
     def __init__(self, store: Store, session: Session, using: Using) -> None:
         self.store, self.session = store, session
         self.compiled, self.vault, self.shuffle, self.snapshot = using
         self.table: Table = self.compiled.table
         self.used: set[str] = set()
+        self.paged: dict[int, int] = {}
 
     def dno(self, decision: Decision) -> int:
         """The number of one of the table's decisions."""
@@ -157,6 +161,13 @@ class Asking:
         for *key, n in zip(*columns, rows["n"].to_pylist(), strict=True):
             merged[tuple(key)] = merged.get(tuple(key), 0) + n
         return [(list(key), n) for key, n in merged.items()]
+
+    def taken(self, found: Predicates) -> dict[int, int]:
+        """Decision number -> how many events the predicates find under it."""
+        view = self.view(found, ["dno"])
+        tree = exp.select(column("dno").as_("d"), _count()).from_(view).where(*found.shown)
+        rows = self.run(tree.group_by(exp.Literal.number(1)))
+        return dict(zip(rows["d"].to_pylist(), rows["n"].to_pylist(), strict=True))
 
     def ties(self) -> exp.Expr:
         """The reader's own order of rows that are otherwise equal."""

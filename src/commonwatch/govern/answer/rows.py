@@ -6,6 +6,7 @@ or by an id; the newest days are asked first where that cannot change the page, 
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any, NamedTuple
 
 import pyarrow as pa
@@ -126,6 +127,7 @@ def _windows(paging: _Paging) -> list[Window | None]:
 def _rows(paging: _Paging, data: dict[str, list[Any]], count: int, pages: Pages) -> Page:
     """Cells, references and clauses of the first `count` rows."""
     asking, clauses = paging.asking, dict[str, int]()
+    asking.paged = dict(Counter(data["dno"][:count]))
     decisions = [asking.table.decisions[dno] for dno in data["dno"][:count]]
     cells = [column_cells(asking, shown, data) for shown in paging.columns]
     rows = []

@@ -4,7 +4,8 @@ Rules held here: the entry is on disk before the answer leaves (entries written 
 answer. An entry is read whole by the organisation it names, so the reader's entry names only agreements it is a party
 to, and each owner learns of a reader by an entry of its own, once per policy epoch. Both are told by the documents
 alone: what govern found in stored labels (which agreements were met, the table's digest) would tell a reader when rows
-arrive that it is not shown.
+arrive that it is not shown. What an answer took in of whom is in no entry that names anybody: the log binds it by one
+hash, the same for every answer, and `Keep` has it on disk before the answer leaves.
 """
 
 from __future__ import annotations
@@ -18,8 +19,13 @@ from commonwatch.agreements.effective import LiveAgreement, accepted, addresses
 from commonwatch.agreements.reader import Reader
 from commonwatch.audit.log import Entry
 from commonwatch.govern.policy import PolicyView
+from commonwatch.govern.taken import Taken
+from commonwatch.hub.seen.sheet import Sheet, sheet_of
 
-Append = Callable[[Sequence[Entry]], object]
+#: Writes entries in one flush; gives the number of the first.
+Append = Callable[[Sequence[Entry]], int]
+#: Keeps a sheet: bound by the audit entry of that number, at that time.
+Keep = Callable[[Sheet, int, int], None]
 #: Kinds that are for the owner of the events: written here, from documents.
 DISCLOSED = "disclosed"
 #: Details that depend on rows the reader may not see.
@@ -38,13 +44,13 @@ class Reached(NamedTuple):
 class Decisions:
     """The log govern and the hub's jobs write to. Thread-safe."""
 
-    def __init__(self, append: Append, view: Callable[[], PolicyView]) -> None:
-        self._append, self._view = append, view
+    def __init__(self, append: Append, view: Callable[[], PolicyView], keep: Keep | None = None) -> None:
+        self._append, self._view, self._keep = append, view, keep
         self._known: dict[tuple[int, Reader], Reached] = {}
         self._lock = threading.Lock()
 
-    def decided(self, reader: Reader, kind: str, detail: Mapping[str, Any]) -> None:
-        """Write what was decided, and for each owner that this reader reads; on disk when it returns."""
+    def decided(self, reader: Reader, kind: str, detail: Mapping[str, Any], taken: Taken | None = None) -> None:
+        """Write what was decided, for each owner that this reader reads, and what was taken in; on disk afterwards."""
         if kind == DISCLOSED:
             return
         view = self._view()
@@ -54,7 +60,12 @@ class Decisions:
         entries = [Entry(kind=kind, actor=reader.org, org=reader.org, purpose=reader.purpose, detail=told)]
         if first:
             entries += [_disclosed(view, reader, owner, names) for owner, names in reached.by_owner.items()]
-        self._append(entries)
+        if taken is None or self._keep is None:
+            self._append(entries)
+            return
+        sheet = sheet_of(taken, reader, view.now)
+        number = self._append([*entries, sheet.logged()]) + len(entries)
+        self._keep(sheet, number, view.now)
 
     def _reached(self, view: PolicyView, reader: Reader) -> tuple[Reached, bool]:
         """What reaches a reader, and whether this was asked for the first time in this epoch."""

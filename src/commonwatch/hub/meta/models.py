@@ -318,3 +318,44 @@ class OfferParty(Table):
     held: Mapped[bool] = mapped_column(default=False)
     by: Mapped[str | None]
     at: Mapped[int | None]
+
+
+class AccessWaiting(Table):
+    """What one answer showed of all its owners, as it was written before the answer left; soon one row per entry."""
+
+    __tablename__ = "access_waiting"
+    leaf: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    at: Mapped[int]
+    body: Mapped[bytes]
+
+
+class AccessSheet(Table):
+    """Entries bound by one audit entry (`leaf`, its number), and the secret of their salts. `grain`: how far folded."""
+
+    __tablename__ = "access_sheet"
+    leaf: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    at: Mapped[int]
+    grain: Mapped[str]
+    seed: Mapped[bytes]
+
+
+class AccessEntry(Table):
+    """One entry: what left of one owner under one set of clauses. `place` is where it stands for all to see.
+
+    `clauses` holds each reference between blanks. `body` is the entry as its sheet binds it.
+    """
+
+    __tablename__ = "access_entry"
+    __table_args__ = (Index("access_entry_owner", "owner", "at", "leaf", "place"), Index("access_entry_at", "at"))
+    leaf: Mapped[int] = mapped_column(ForeignKey("access_sheet.leaf"), primary_key=True, autoincrement=False)
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    place: Mapped[int]
+    owner: Mapped[str]
+    at: Mapped[int]
+    reader: Mapped[str]
+    purpose: Mapped[str]
+    surface: Mapped[str]
+    clauses: Mapped[str]
+    count: Mapped[int]
+    uses: Mapped[int]
+    body: Mapped[bytes]

@@ -16,6 +16,7 @@ from litestar import Request, Response, Router, get, post
 from litestar.params import FromPath, JSONBody
 
 from commonwatch.govern.query import Answer, Query
+from commonwatch.govern.taken import Use
 from commonwatch.web.auth import user
 from commonwatch.web.messages import Releases, ReleaseView, View
 from commonwatch.web.ports import Opened
@@ -64,8 +65,8 @@ async def view(request: Req) -> View:
 @get("/releases")
 async def list_releases(request: Req) -> Releases:
     """The releases I may open."""
-    here, reader = room(request), user(request).reader
-    found = await here.workers.ask(request, reader.org, lambda _: here.ports.govern.releases(reader))
+    here, reader, use = room(request), user(request).reader, Use(by=user(request).kind)
+    found = await here.workers.ask(request, reader.org, lambda _: here.ports.govern.releases(reader, use=use))
     return Releases(msgspec.convert(found, list[ReleaseView], from_attributes=True))
 
 
@@ -73,10 +74,11 @@ async def list_releases(request: Req) -> Releases:
 async def open_release(request: Req, release: FromPath[str]) -> Response[bytes]:
     """One release: an Arrow IPC stream with its contract in the schema metadata key `commonwatch`."""
     here, reader, packed = room(request), user(request).reader, request.app.state[PACKED]
+    use = Use(by=user(request).kind)
     wants = "gzip" in request.headers.get("accept-encoding", "")
 
     def opened(cancel: threading.Event) -> tuple[str, bytes, bool]:
-        found = here.ports.govern.release(reader, release, cancel=cancel)
+        found = here.ports.govern.release(reader, release, cancel=cancel, use=use)
         pack = wants and len(found.body) > PACK_ABOVE
         return found.id, packed.body(found) if pack else found.body, pack
 
@@ -94,9 +96,9 @@ async def open_release(request: Req, release: FromPath[str]) -> Response[bytes]:
 @post("/query", status_code=200, opt={"scope": "read"})
 async def ask(request: Req, data: JSONBody[Query]) -> Answer:
     """One typed question: rows, top, distinct, histogram or cube. Ends when the client goes."""
-    here, reader = room(request), user(request).reader
+    here, reader, use = room(request), user(request).reader, Use(by=user(request).kind)
     return await here.workers.ask(
-        request, reader.org, lambda cancel: here.ports.govern.ask(reader, data, cancel=cancel)
+        request, reader.org, lambda cancel: here.ports.govern.ask(reader, data, cancel=cancel, use=use)
     )
 
 

@@ -1,0 +1,159 @@
+"""What an answer took in: for each owner and set of clauses, how many events, which fields at which level.
+
+Rules held here: an aggregate takes in every row its filter finds, a page the rows on it; a reader's own events are no
+access; nothing but names of clauses, fields and levels, and counts: never a value. The events behind a filter are
+counted once for all questions about the same moment of the same store.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+from commonwatch.agreements.lattice import WITHHELD, Point, join, parse_point, point_name
+from commonwatch.events.columns import COLUMNS
+from commonwatch.events.fields import FIELDS, FieldName, family_of
+from commonwatch.govern.answer.asking import Asking, dim_of
+from commonwatch.govern.answer.cells import shown_columns
+from commonwatch.govern.answer.filters import Predicates
+from commonwatch.govern.decide.decisions import Decision
+from commonwatch.govern.decide.shown import FIELD_NO
+from commonwatch.govern.decide.table import Book
+from commonwatch.govern.query import Cube, Distinct, Filter, Histogram, Query, Rows, Top
+from commonwatch.govern.taken import Part, Surface
+
+_MOST_COUNTS, _MOST_KINDS = 256, 64
+
+
+class _Share(NamedTuple):
+    """What one decision says of the fields in question, before anything is counted."""
+
+    owner: str
+    clauses: tuple[str, ...]
+    levels: dict[FieldName, Point]
+
+
+class Accounts:
+    """Turns what answers take in into parts. Thread-safe; caches are bounded and hold no values."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._counts: OrderedDict[tuple[object, ...], dict[int, int]] = OrderedDict()
+        self._counting: dict[tuple[object, ...], threading.Lock] = {}
+        self._shares: OrderedDict[tuple[int, frozenset[FieldName]], tuple[Book, dict[int, _Share]]] = OrderedDict()
+
+    def counted(self, asking: Asking, found: Predicates, moment: tuple[object, ...] | None) -> dict[int, int]:
+        """Decision number -> events the predicates find; remembered for a `moment` at which the store stood still."""
+        if moment is None:
+            return asking.taken(found)
+        with self._lock:
+            mine = self._counting.setdefault(moment, threading.Lock())
+        with mine:
+            with self._lock:
+                known = self._counts.get(moment)
+            if known is None:
+                known = asking.taken(found)
+                with self._lock:
+                    self._counts[moment] = known
+                    while len(self._counts) > _MOST_COUNTS:
+                        self._counting.pop(self._counts.popitem(last=False)[0], None)
+        return known
+
+    def parts(self, asking: Asking, counts: Mapping[int, int], fields: frozenset[FieldName]) -> tuple[Part, ...]:
+        """The parts behind so many events of each decision, one per owner and set of clauses, in that order."""
+        shares = self._known(asking.table.numbers, fields)
+        merged: dict[tuple[str, tuple[str, ...]], tuple[dict[FieldName, Point], int]] = {}
+        for dno, n in counts.items():
+            decision = asking.table.decisions[dno]
+            if decision.own or n == 0:
+                continue
+            share = shares.get(dno) or shares.setdefault(dno, _share(decision, fields))
+            levels, before = merged.get((share.owner, share.clauses), (share.levels, 0))
+            merged[share.owner, share.clauses] = _joined(levels, share.levels), before + n
+        return tuple(Part(o, c, _named(levels), n) for (o, c), (levels, n) in sorted(merged.items(), key=_by_key))
+
+    def _known(self, book: Book, fields: frozenset[FieldName]) -> dict[int, _Share]:
+        """What was worked out for a reader's numbers and these fields."""
+        with self._lock:
+            kept = self._shares.get((id(book), fields))
+            if kept is None or kept[0] is not book:
+                kept = self._shares[id(book), fields] = book, {}
+            self._shares.move_to_end((id(book), fields))
+            while len(self._shares) > _MOST_KINDS:
+                self._shares.popitem(last=False)
+        return kept[1]
+
+
+def merged(parts: Iterable[Part]) -> tuple[Part, ...]:
+    """Parts of several answers or objects as one: same owner and clauses, counts added."""
+    found: dict[tuple[str, tuple[str, ...]], Part] = {}
+    for part in parts:
+        key = (part.owner, part.clauses)
+        before = found.get(key)
+        found[key] = (
+            part if before is None else Part(*key, _highest(before.fields, part.fields), before.count + part.count)
+        )
+    return tuple(found[key] for key in sorted(found))
+
+
+def surface_of(query: Query) -> Surface:
+    """Which surface a typed question is."""
+    return "rows" if isinstance(query, Rows) else "explore"
+
+
+def fields_of(query: Query) -> frozenset[FieldName]:
+    """The clause fields whose shown values make the answer: asked for, filtered or ordered by."""
+    fields: set[FieldName | None] = set(filtered(query.filter))
+    if isinstance(query, Rows):
+        order = COLUMNS.get(query.order.column)
+        fields |= {order.field if order else None, *(shown.field for shown in shown_columns(query.columns))}
+    if isinstance(query, Top | Distinct):
+        fields.add(dim_of(query.by, "by").field)
+    if isinstance(query, Histogram) or (isinstance(query, Cube) and query.bin):
+        fields.add("time")
+    if isinstance(query, Cube):
+        fields |= {dim_of(key, "by").field for key in query.by}
+    return frozenset(f for f in fields if f)
+
+
+def filtered(found: Filter) -> set[FieldName]:
+    """The clause fields a filter reads."""
+    fields: set[FieldName | None] = {dim_of(key, "filter").field for key in found.dims}
+    if found.time:
+        fields.add("time")
+    if found.area:
+        fields |= {"src_ip", "dst_ip"}
+    return {f for f in fields if f}
+
+
+def _share(decision: Decision, fields: frozenset[FieldName]) -> _Share:
+    levels = {f: p for f in FIELDS if f in fields and (p := decision.levels[FIELD_NO[f]]) != WITHHELD}
+    return _Share(decision.owner, tuple(str(ref) for ref in decision.clauses), levels)
+
+
+def _joined(one: dict[FieldName, Point], other: dict[FieldName, Point]) -> dict[FieldName, Point]:
+    if one is other or one == other:
+        return one
+    return {f: join(one.get(f, WITHHELD), other.get(f, WITHHELD)) for f in FIELDS if f in one or f in other}
+
+
+def _named(levels: Mapping[FieldName, Point]) -> dict[str, str]:
+    return {f: point_name(family_of(f).name, point) for f, point in levels.items()}
+
+
+def _highest(one: Mapping[str, str], other: Mapping[str, str]) -> dict[str, str]:
+    """The join of named levels."""
+    if one == other:
+        return dict(one)
+    found: dict[str, str] = {}
+    for field, about in FIELDS.items():
+        points = [parse_point(about.family, named[field]) for named in (one, other) if field in named]
+        if points:
+            found[field] = point_name(about.family, points[0] if len(points) == 1 else join(*points))
+    return found
+
+
+def _by_key(item: tuple[tuple[str, tuple[str, ...]], object]) -> tuple[str, tuple[str, ...]]:
+    return item[0]
