@@ -139,7 +139,7 @@ def _plant(record: dict[str, Any], path: tuple[str, ...], value: str) -> dict[st
 
 def _again(event: Event, kind: str) -> Event | None:
     """An event written in the source's vocabulary and read again."""
-    return _event(formats()["suricata_eve"].write(event, kind))
+    return _event(json.loads(formats()["suricata_eve"].write(event, kind)))
 
 
 @pytest.mark.parametrize("case", [c for c in golden() if "event" in c], ids=lambda case: case["name"])

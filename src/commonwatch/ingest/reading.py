@@ -27,11 +27,12 @@ _FOREIGN: Final = frozenset({"malformed", "unknown_kind", "unknown_format", "not
 
 
 class Resume(msgspec.Struct, frozen=True):
-    """Where and how to go on reading a source after a restart: offset, layout, format."""
+    """Where and how to go on reading a source after a restart: offset, layout, format, what the format remembers."""
 
     position: int = 0
     layout: Layout | None = None
     format: str | None = None
+    memory: bytes = b""
 
 
 class Reader:
@@ -41,6 +42,7 @@ class Reader:
         resume = resume or Resume()
         self.counters = Counters()
         self._context = Context(source)
+        self._context.memory = resume.memory
         self._format = _named(source.format or resume.format)
         self._fixed = source.format is not None
         self._framer = self._make_framer(resume.position, resume.layout)
@@ -60,7 +62,12 @@ class Reader:
     @property
     def resume(self) -> Resume:
         """What to keep on disk to go on from here."""
-        return Resume(self.position, self._framer.layout, self._format.name if self._format else None)
+        name = self._format.name if self._format else None
+        return Resume(self.position, self._framer.layout, name, self._context.memory)
+
+    def leaves(self, record: bytes) -> Iterable[tuple[str, str]]:
+        """(path, text) of every value of a record that was just read, as its format sees it."""
+        return self._format.leaves(record, self._context.memory) if self._format else ()
 
     def feed(self, data: bytes) -> list[Outcome]:
         """Outcomes of the records that these bytes complete."""
@@ -80,9 +87,9 @@ class Reader:
         return before + self._outcomes(self._framer.finish())
 
     def _recognise(self, data: bytes) -> bytes:
-        """Wait for a whole record or enough bytes, then decide; gives the bytes to read now."""
+        """Wait for a whole record (a comment is none) or enough bytes, then decide; gives the bytes to read now."""
         head = self._head + data
-        if len(head) < HEAD_BYTES and not Framer(comments=False).feed(head).records:
+        if len(head) < HEAD_BYTES and not Framer().feed(head).records:
             self._head = head
             return b""
         self._head = b""
@@ -122,6 +129,7 @@ class Reader:
         if self._failures >= RETEST_AFTER and not self._fixed:
             self._format = None
             self._failures = 0
+            self._context.memory = b""
 
 
 def _unknown(frames: Frames) -> Iterator[Outcome]:

@@ -57,6 +57,8 @@ class Context:
         self.source = source
         self.times = Times(zone_of(source.zone))
         self.places = Places(source.own, source.geo)
+        #: what the format must remember of earlier records (a header); kept with the mark, so that reading can go on
+        self.memory = b""
         self.tick()
         name, generation = source.id.encode(), source.generation.encode()
         self._uids = blake2b(digest_size=16, key=source.key, person=b"commonwatch-uid")
@@ -67,8 +69,10 @@ class Context:
         #: latest believable event time: 24 hours ahead of now
         self.latest = self.source.clock() + DAY
 
-    def uid(self, position: int) -> bytes:
-        """The id of the record at a byte offset: 16 bytes."""
+    def uid(self, position: int, part: int = 0) -> bytes:
+        """The id of the record at a byte offset, or of one of several events made from it: 16 bytes."""
         h = self._uids.copy()
         h.update(_offset(position))
+        if part:
+            h.update(_offset(part))
         return h.digest()

@@ -1,24 +1,28 @@
 """One file per input format, found by looking into this folder; names with a leading underscore are parts of a format.
 
 Rules held here: a format module has NAME, NUMBER (stored in `source_format`, never reused), FRAMING, MAPPING,
-`recognise(head) -> score between 0 and 1` and `parse(frames, context) -> outcomes`; `parse` never raises,
-and `write(event, kind)` gives the record back in the source's own vocabulary: reading that again gives the same event.
-Adding a format is one file here and one folder in the test corpus.
+`recognise(head) -> score between 0 and 1` and `parse(frames, context) -> outcomes`; `parse` never raises, and
+`write(event, kind)` gives the record back in the source's own vocabulary: reading that again gives the same event.
+`leaves(record, memory)` gives its values by path (JSON where a module has none). Adding a format is one file here and
+one folder in the test corpus; `ingest.tables` makes most of it from a table.
 """
 
 from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import cache
-from typing import Any, Literal, NamedTuple, cast
+from typing import Literal, NamedTuple, cast
 
 from commonwatch.events.event import Event
 from commonwatch.ingest.framing import Frames
 from commonwatch.ingest.outcome import Outcome
+from commonwatch.ingest.report.leaves import json_leaves
 from commonwatch.ingest.report.mapping import Mapping
 from commonwatch.ingest.source import Context
+from commonwatch.ingest.tables.parsing import Find
+from commonwatch.ingest.tables.table import Tables
 
 
 class Format(NamedTuple):
@@ -32,7 +36,11 @@ class Format(NamedTuple):
     mapping: Mapping
     recognise: Callable[[bytes], float]
     parse: Callable[[Frames, Context], list[Outcome]]
-    write: Callable[[Event, str], dict[str, Any]]
+    write: Callable[[Event, str], bytes]
+    leaves: Callable[[bytes, bytes], Iterable[tuple[str, str]]]
+    #: of formats made of tables: the tables, and what finds the values of one record
+    tables: Tables | None = None
+    find: Find | None = None
 
 
 @cache
@@ -55,4 +63,7 @@ def _load(name: str) -> Format:
         recognise=module.recognise,
         parse=module.parse,
         write=module.write,
+        leaves=getattr(module, "leaves", json_leaves),
+        tables=getattr(module, "TABLES", None),
+        find=getattr(module, "find", None),
     )

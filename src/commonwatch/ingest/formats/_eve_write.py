@@ -24,7 +24,7 @@ _LEVELS: Final = {Severity.MEDIUM: "Error", Severity.LOW: "Warning"}
 _JA3: Final = 32
 
 
-def write(event: Event, kind: str) -> Body:
+def record_of(event: Event, kind: str) -> Body:
     """The record of an event of a kind, without what is not mapped."""
     found = _frame(event, kind)
     if kind in {"alert", "drop"}:

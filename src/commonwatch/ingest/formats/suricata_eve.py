@@ -20,7 +20,7 @@ from commonwatch.ingest.formats import _eve_records as eve
 from commonwatch.ingest.formats._eve_kinds import KINDS, SKIPS, Kind
 from commonwatch.ingest.formats._eve_mapping import MAPPING
 from commonwatch.ingest.formats._eve_members import MEMBERS, Drop, http_activity, read_file
-from commonwatch.ingest.formats._eve_write import write
+from commonwatch.ingest.formats._eve_write import record_of
 from commonwatch.ingest.framing import Frames, sample
 from commonwatch.ingest.framing.depth import too_deep
 from commonwatch.ingest.outcome import Outcome, Parsed, Quarantined, Skipped, quarantine
@@ -73,6 +73,11 @@ def recognise(head: bytes) -> float:
         total += 1
         hits += isinstance(found, dict) and {"event_type", "timestamp"} <= found.keys()
     return hits / total if total else 0.0
+
+
+def write(event: Event, kind: str) -> bytes:
+    """The record of an event of a kind, without what is not mapped."""
+    return msgspec.json.encode(record_of(event, kind))
 
 
 def parse(frames: Frames, context: Context) -> list[Outcome]:

@@ -8,9 +8,8 @@ that the report says exactly what the edge would do.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
@@ -28,7 +27,6 @@ from commonwatch.ingest.source import Source
 
 #: label -> field -> the point at which it may leave; None means that no such row leaves at all
 Ceiling = Callable[[Label], Mapping[FieldName, str] | None]
-_MAX_DEPTH = 6
 _MAX_PATHS = 2_000
 
 
@@ -79,13 +77,9 @@ class _Tally:
         self.staying = 0
         self.values = values
 
-    def note_source(self, record: bytes, kind: str) -> None:
+    def note_source(self, leaves: Iterable[tuple[str, str]], kind: str) -> None:
         """Count the leaf paths of a record."""
-        try:
-            found = msgspec.json.decode(record)
-        except (ValueError, RecursionError):
-            return
-        for path, value in set(_leaves(found, "", 0)):
+        for path, value in set(leaves):
             if len(self.paths) < _MAX_PATHS or (path, kind) in self.paths:
                 self.paths[path, kind] += 1
                 if self.values and path not in self.examples:
@@ -114,7 +108,7 @@ def try_file(
             if isinstance(outcome, Parsed):
                 named = label(outcome.event)
                 tally.note_event(outcome.event, named, ceiling(named))
-                tally.note_source(chunk(outcome.position), outcome.kind)
+                tally.note_source(reader.leaves(chunk(outcome.position)), outcome.kind)
     counters.merge(reader.counters)
     if chunks.damage is not None:
         counters.damage[chunks.damage] += 1
@@ -146,18 +140,6 @@ def _finder(held: bytes, start: int, end: int, outcomes: list[Outcome]) -> Calla
         return held[position - start : ends[position] - start].strip(b" \t\r\n,]\x00")
 
     return find
-
-
-def _leaves(value: Any, path: str, depth: int) -> Iterator[tuple[str, str]]:
-    """Leaf paths of a decoded record with their text; list items share one path."""
-    if isinstance(value, dict) and depth < _MAX_DEPTH:
-        for name, inner in value.items():
-            yield from _leaves(inner, f"{path}.{name}" if path else str(name), depth + 1)
-    elif isinstance(value, list) and depth < _MAX_DEPTH:
-        for inner in value[:1]:
-            yield from _leaves(inner, f"{path}[]", depth + 1)
-    elif value is not None:
-        yield path, str(value)
 
 
 def _fields_in(event: Event) -> set[FieldName]:

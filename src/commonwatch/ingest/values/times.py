@@ -18,6 +18,7 @@ DAY = 86_400_000_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _TIME = re.compile(r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d)(?::(\d\d)(?:[.,](\d+))?)?\s*(Z|z|[+-]\d\d(?::?\d\d)?)?", re.ASCII)
 _OFFSET = re.compile(r"([+-])(\d\d):?(\d\d)?", re.ASCII)
+_EPOCH_TEXT = re.compile(r"(\d{1,12})(?:\.(\d+))?", re.ASCII)
 _SHORTEST = len("2026-11-16T00:00")
 _from_iso = datetime.fromisoformat
 
@@ -44,6 +45,16 @@ def _fixed(text: str) -> tzinfo:
     if minutes >= 24 * 60:
         raise ValueError(text)
     return timezone(timedelta(minutes=-minutes if match[1] == "-" else minutes))
+
+
+def epoch(value: object) -> int | None:
+    """Microseconds from seconds since 1970 with a fraction, a number or decimal text; None where it is neither."""
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, int | float):
+        return round(value * 1_000_000) if abs(value) < 1 << 40 else None
+    match = _EPOCH_TEXT.fullmatch(value) if isinstance(value, str) else None
+    return int(match[1]) * 1_000_000 + int((match[2] or "0")[:6].ljust(6, "0")) if match else None
 
 
 class Times:
