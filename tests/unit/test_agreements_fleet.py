@@ -19,7 +19,7 @@ from commonwatch.agreements.templates import (
     instantiation_problems,
     template_problems,
 )
-from commonwatch.agreements.templates.effects import effects
+from commonwatch.agreements.templates.effects import NO_EFFECT, effects
 from commonwatch.agreements.templates.fleet import batch, page
 from commonwatch.agreements.templates.renewal import outdated, renew
 from commonwatch.agreements.templates.template import Template
@@ -86,17 +86,13 @@ def test_effects_say_what_is_no_longer_shown():
         Limit(id="exempt", fields=Fields(host="withheld"), outside=To(organisations=("harbour",))),
     )
     draft = instantiate(MEMBER, 4, VALUES, Exceptions(without=("cert-on-incidents",), limits=mine)).agreement
-    said = {(e.clause, e.text) for e in effects(draft, plain)}
-    assert ("cert-on-incidents", "no events to all CERTs under cert-on-incidents") in said
-    assert (
-        "counted-in-the-crowd",
-        "counted-in-the-crowd shows less: contributor sector withheld, for some of its events or readers",
-    ) not in said
-    assert ("counted-in-the-crowd", "counted-in-the-crowd shows less: contributor sector withheld") in said
-    assert any(c == "operate-for-us" and "source address as its network, for some" in t for c, t in said)
-    assert ("idle", "no effect: nothing shown is above this limit") in said
-    assert ("exempt", "no effect: nothing shown is above this limit") in said
-    assert effects(plain, plain) == ()
+    said = effects(draft, plain)
+    assert any(text.startswith("No longer shown to all CERTs") for text in said)
+    assert any("community shield" in text and "source address exactly (now as its network)" in text for text in said)
+    assert any(text.startswith("No longer counted to community shield") for text in said)
+    assert not any("host name" in text for text in said)
+    idle = instantiate(MEMBER, 4, VALUES, Exceptions(limits=mine[2:])).agreement
+    assert effects(idle, plain) == NO_EFFECT
 
 
 def test_a_fleet_gives_a_draft_for_each_good_row_and_a_reason_for_each_bad_one():
@@ -127,7 +123,9 @@ def test_a_fleet_gives_a_draft_for_each_good_row_and_a_reason_for_each_bad_one()
         assert read(say(one.draft.agreement), draft=True) == one.draft.agreement
     (group,) = found.exceptions
     assert group.owners == ("cedar", "hazel")
-    assert [e.clause for e in group.effects] == ["cert-on-incidents", "operate-for-us"]
+    assert [text.partition(",")[0] for text in group.effects] == [
+        "No longer shown to organisation harbour", "No longer shown to all CERTs",
+    ]  # fmt: skip
     text = page(found)
     assert "3 drafts, 1 of them as the template says" in text
     assert "- 2: cedar, hazel" in text

@@ -17,7 +17,7 @@ import msgspec
 from commonwatch.agreements.diagnose.advice import closest
 from commonwatch.agreements.diagnose.faults import Fault
 from commonwatch.agreements.document import Fields, Limit
-from commonwatch.agreements.templates.effects import Effect, Group, effects, group
+from commonwatch.agreements.templates.effects import Effects, Group, effects, group
 from commonwatch.agreements.templates.instantiate import NONE, Draft, Exceptions, attempt
 from commonwatch.agreements.templates.template import PARTIES, Template
 from commonwatch.agreements.templates.values import STANDARD
@@ -48,7 +48,7 @@ class Made(msgspec.Struct, frozen=True):
     row: int
     owner: str
     draft: Draft
-    effects: tuple[Effect, ...]
+    effects: Effects
 
 
 class Batch(msgspec.Struct, frozen=True):
@@ -186,7 +186,7 @@ def page(found: Batch) -> str:
     if found.exceptions:
         lines += ["## Exceptions, by what they do", ""]
     for one in found.exceptions:
-        lines += [f"- {len(one.owners)}: {', '.join(one.owners)}", *(f"  - {effect.text}" for effect in one.effects)]
+        lines += [f"- {len(one.owners)}: {', '.join(one.owners)}", *(f"  - {text}" for text in one.effects)]
     if found.faults:
         lines += ["", "## Rows without a draft", ""]
     lines += [f"- row {f.row} ({_inline(f.owner) or '?'}): {f.path}: {f.message} ({f.todo})" for f in found.faults]
