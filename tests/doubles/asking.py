@@ -163,6 +163,22 @@ CALLS: dict[str, list[Call]] = {
     "GET /api/agreements/{agreement:str}/iep.json": [
         Call("/api/agreements/alder-service/iep.json"), Call("/api/agreements/none/iep.json"),
     ],
+    "GET /api/templates": [Call("/api/templates")],
+    "GET /api/templates/{template:str}": [Call("/api/templates/sme-member"), Call("/api/templates/none")],
+    "POST /api/templates/{template:str}/instantiate": [
+        Call("/api/templates/managed-service/instantiate", "POST", {"level": 1, "parameters": {
+            "owner": "alder", "operator": "birch", "starts": "2027-01-01", "ends": "2027-12-31",
+        }}),
+        Call("/api/templates/sme-member/instantiate", "POST", {"level": 7}),
+    ],
+    "POST /api/templates/{template:str}/batch": [
+        Call("/api/templates/managed-service/batch", "POST", {"csv": "owner,operator\nalder,birch\nx,\n", "level": 1}),
+    ],
+    "GET /api/templates/{template:str}/renewals": [Call("/api/templates/sme-member/renewals")],
+    "POST /api/templates/{template:str}/renewals": [Call("/api/templates/sme-member/renewals", "POST", {})],
+    "POST /api/templates/check": [Call("/api/templates/check", "POST", {"document": {"template": "1"}})],
+    "POST /api/templates": [Call("/api/templates", "POST", {"document": "template: 1"})],
+    "DELETE /api/templates/{template:str}": [Call("/api/templates/none", "DELETE")],
     "GET /api/people": [Call("/api/people")],
     "GET /api/tokens": [Call("/api/tokens")],
     "POST /api/tokens": [Call("/api/tokens", "POST", {"name": "x", "purpose": "detect", "scopes": ["all"]})],

@@ -327,7 +327,7 @@ def ports(**changed: Any) -> Ports:
     """All ports in memory."""
     made: dict[str, Any] = {
         "govern": Govern(), "accounts": Accounts(), "agreements": Agreements(), "gateways": Gateways(),
-        "notices": Notices(), "notifications": Notifications(), "accesses": Accesses(), "drafts": None, "offers": None, "audit": Audit(), "intelligence": Intelligence(), "epoch": lambda: 3, "now": lambda: 7,
+        "notices": Notices(), "notifications": Notifications(), "accesses": Accesses(), "drafts": None, "templates": None, "offers": None, "audit": Audit(), "intelligence": Intelligence(), "epoch": lambda: 3, "now": lambda: 7,
         "previews": Previews(),
     }  # fmt: skip
     return Ports(**{**made, **changed})

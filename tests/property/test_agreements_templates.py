@@ -23,7 +23,7 @@ from commonwatch.agreements.templates.template import Template
 from commonwatch.errors import InvalidInput
 from commonwatch.events.fields import FIELDS
 from commonwatch.events.labels import EventClass, Label, Severity, Tlp
-from commonwatch.hub.shipped import shipped
+from commonwatch.hub.templates.shipped import shipped
 from strategies import agreements as gen
 
 OWNER, OPERATOR, COMMUNITY = "alpha-dental", "delta-mss", "sme-shield"

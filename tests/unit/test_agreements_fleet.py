@@ -24,7 +24,7 @@ from commonwatch.agreements.templates.fleet import batch, page
 from commonwatch.agreements.templates.renewal import outdated, renew
 from commonwatch.agreements.templates.template import Template
 from commonwatch.errors import InvalidInput
-from commonwatch.hub.shipped import shipped
+from commonwatch.hub.templates.shipped import shipped
 
 MEMBER = shipped()["sme-member"]
 COMMON = {"operator": "harbour", "community": "shield", "starts": "2027-01-01", "ends": "2027-12-31"}

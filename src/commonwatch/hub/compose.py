@@ -149,7 +149,7 @@ class Hub:
         return Ports(
             govern=self.govern, accounts=core.accounts, agreements=core.agreements, gateways=core.gateways,
             notices=core.notices, notifications=core.notifications,
-            accesses=self.accesses, drafts=core.drafts, offers=core.offers,
+            accesses=self.accesses, drafts=core.drafts, templates=core.templates, offers=core.offers,
             previews=Previews(self.govern, core.policy, self.publications, self.audit),
             audit=AuditPort(self.audit), intelligence=Findings(self.publications, self.watch),
             epoch=lambda: core.policy.view().epoch, now=core.clock.now,

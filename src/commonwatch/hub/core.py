@@ -38,6 +38,7 @@ from commonwatch.hub.registry.parties import Parties
 from commonwatch.hub.registry.snapshots import Snapshots
 from commonwatch.hub.settings import Settings
 from commonwatch.hub.stream import Downlink
+from commonwatch.hub.templates.shelf import Shelf
 
 log = logging.getLogger("commonwatch.hub")
 DRAIN = 0.25
@@ -62,6 +63,7 @@ class Office:
         self.enrolments = Enrolments(self.database, self.keys, self.clock, self.members)
         self.notifications = Notifications(self.database, self.clock)
         self.drafts = Drafts(self.database, self.clock)
+        self.templates = Shelf(self.database, self.clock, self.policy)
         self.offers = Offers(self.documents)
 
     def close(self) -> None:

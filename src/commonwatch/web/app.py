@@ -43,6 +43,7 @@ from commonwatch.web.routes import (
     pages,
     preview,
     session,
+    templates,
 )
 from commonwatch.web.ui import FOLDER, UiFiles
 
@@ -55,6 +56,7 @@ ROUTERS = (
     accesses,
     agreements,
     drafting,
+    templates,
     preview,
     life,
     members,

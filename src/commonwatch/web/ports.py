@@ -7,14 +7,18 @@ on. No port returns an event: events come from `govern` alone.
 from __future__ import annotations
 
 import threading
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Protocol
 
 import msgspec
 
+from commonwatch.agreements.diagnose import Fault
 from commonwatch.agreements.reader import Purpose, Reader
 from commonwatch.agreements.signing import Signature
+from commonwatch.agreements.templates import Draft, Exceptions, Template
+from commonwatch.agreements.templates.fleet import Batch
+from commonwatch.agreements.templates.renewal import Renewal
 from commonwatch.govern.policy import OrgInfo
 from commonwatch.govern.preview.shapes import OwnRows, Preview
 from commonwatch.govern.query import Answer, Query
@@ -248,6 +252,15 @@ class Accesses(Protocol):
     def watch(self, principal: Principal) -> AsyncIterator[tuple[str, dict[str, Any]]]: ...
 
 
+class TemplateInfo(msgspec.Struct, frozen=True):
+    """A template on the shelf. Shipped ones have no publisher; `published` is microseconds UTC."""
+
+    template: Template
+    community: str | None = None
+    publisher: str | None = None
+    published: int | None = None
+
+
 class Accounts(Protocol):
     """People, sessions, tokens. Every failure is NotAuthenticated or NotPermitted with what to do."""
 
@@ -315,6 +328,22 @@ class Offers(Protocol):
     def sign(self, principal: Principal, offer: str, part: Signature | None) -> OfferInfo: ...
     def decline(self, principal: Principal, offer: str, reason: str = "") -> OfferInfo: ...
     def withdraw(self, principal: Principal, offer: str, reason: str = "") -> OfferInfo: ...
+
+
+class Templates(Protocol):
+    """Templates an organisation may use, what it makes of them, and what a steward publishes."""
+
+    def of(self, principal: Principal) -> Sequence[TemplateInfo]: ...
+    def one(self, principal: Principal, template: str) -> TemplateInfo: ...
+    def publish(self, principal: Principal, document: str | dict[str, Any]) -> TemplateInfo: ...
+    def withdraw(self, principal: Principal, template: str) -> None: ...
+    def draft(
+        self, principal: Principal, template: str, level: int, parameters: Mapping[str, Any], exceptions: Exceptions
+    ) -> tuple[Draft | None, list[Fault], tuple[str, ...]]: ...
+    def batch(
+        self, principal: Principal, template: str, text: str, level: int | None, parameters: Mapping[str, Any]
+    ) -> Batch: ...
+    def renewals(self, principal: Principal, template: str) -> Sequence[Renewal]: ...
 
 
 class Notifications(Protocol):
@@ -387,6 +416,7 @@ class Ports:
     notices: Notices
     notifications: Notifications
     drafts: Drafts
+    templates: Templates
     offers: Offers
     previews: Previews
     accesses: Accesses

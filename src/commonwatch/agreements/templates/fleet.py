@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import msgspec
@@ -30,6 +30,7 @@ OWN = ("level", "without", "withhold")
 #: The limit that the column `withhold` makes.
 WITHHOLD = "withheld-here"
 Row = dict[str, str]
+Complete = Callable[[dict[str, Any]], dict[str, Any]]
 
 
 class RowFault(msgspec.Struct, frozen=True):
@@ -61,13 +62,20 @@ class Batch(msgspec.Struct, frozen=True):
     exceptions: tuple[Group, ...]
 
 
-def batch(template: Template, text: str, level: int | None = None, common: Mapping[str, Any] | None = None) -> Batch:
-    """A draft for each row. `level` and `common` hold where a row says nothing. Raises InvalidInput for the file."""
+def batch(
+    template: Template, text: str, level: int | None = None, common: Mapping[str, Any] | None = None,
+    complete: Complete = lambda party: party,
+) -> Batch:  # fmt: skip
+    """A draft for each row. `level` and `common` hold where a row says nothing. Raises InvalidInput for the file.
+
+    `complete` may add the name and key of a party that a row names.
+    """
     made: list[Made] = []
     faults: list[RowFault] = []
     seen: dict[str, int] = {}
     for number, row in read_rows(template, text):
-        one = _one(template, number, row, level, dict(common or {}))
+        values = {**(common or {}), **_values(template, row, complete)}
+        one = _one(template, number, row, level, values)
         if isinstance(one, Made) and (first := seen.setdefault(one.draft.agreement.id, number)) != number:
             todo = "give it an id of its own, or take one of them out"
             one = [RowFault(number, one.owner, "$.id", f"row {first} makes the agreement of the same id", todo)]
@@ -121,7 +129,6 @@ def _one(template: Template, number: int, row: Row, level: int | None, values: d
     if "" in row:
         found.append(Fault("$", f"the row has {row.pop('')} cells", "give it as many cells as the header has"))
     exceptions, wrong = _exceptions(row)
-    values |= _values(template, row)
     draft, faults = (None, [*found, *wrong]) if found or wrong else attempt(template, chosen, values, exceptions)
     if draft is None:
         return [RowFault(number, owner, fault.path, fault.message, fault.todo) for fault in faults]
@@ -152,7 +159,7 @@ def _exceptions(row: Row) -> tuple[Exceptions, list[Fault]]:
         return NONE, [Fault("$.without", "this is no list of clause names", "separate names by blanks")]
 
 
-def _values(template: Template, row: Row) -> dict[str, Any]:
+def _values(template: Template, row: Row, complete: Complete) -> dict[str, Any]:
     """Parameters from the columns that say something: parties from several columns, lists separated by blanks."""
     found: dict[str, Any] = {name: row[name] for name in STANDARD if row.get(name)}
     for parameter in template.parameters:
@@ -160,7 +167,7 @@ def _values(template: Template, row: Row) -> dict[str, Any]:
         if not value:
             continue
         if parameter.kind in PARTIES:
-            found[name] = _party(row, name)
+            found[name] = complete(_party(row, name))
         else:
             found[name] = value if parameter.kind == "community" else value.split()
     return found

@@ -359,3 +359,18 @@ class AccessEntry(Table):
     count: Mapped[int]
     uses: Mapped[int]
     body: Mapped[bytes]
+
+
+class Template(Table):
+    """A version of a community's template: its canonical bytes. Never changed; `withdrawn` takes it off the shelf."""
+
+    __tablename__ = "template"
+    id: Mapped[str] = mapped_column(primary_key=True)
+    version: Mapped[int] = mapped_column(primary_key=True)
+    community: Mapped[str] = mapped_column(ForeignKey("community.id"), index=True)
+    publisher: Mapped[str] = mapped_column(ForeignKey("organisation.id"))
+    by: Mapped[str]
+    document: Mapped[bytes]
+    hash: Mapped[str]
+    published: Mapped[int]
+    withdrawn: Mapped[int | None]

@@ -1,6 +1,6 @@
 """Documents as people write them, completed with what the hub knows: names, keys, the next version of a chain.
 
-Rules: only what is missing is filled in, nothing that is there is touched; a key is one that its organisation
+Rules: only what is missing or blank is filled in, nothing that is there is touched; a key is one that its organisation
 registered here. The completed document is checked like any other before anybody signs it.
 """
 
@@ -13,6 +13,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from commonwatch.agreements.decode import from_json, from_yaml
+from commonwatch.agreements.document import BLANK_KEY
 from commonwatch.errors import InvalidInput, NotFound
 from commonwatch.hub.members import need_org
 from commonwatch.hub.meta.models import Document, OrgKey
@@ -46,7 +47,7 @@ def complete(session: Session, plain: Plain, key_of: Callable[[str], str]) -> No
     """Fill in signers' names and keys where they are missing. Raises NotFound, and what `key_of` raises."""
     for signer in signers_in(plain):
         signer.setdefault("name", need_org(session, signer["id"]).name)
-        if "key" not in signer:
+        if signer.get("key", BLANK_KEY) == BLANK_KEY:
             signer["key"] = key_of(signer["id"])
 
 
