@@ -116,19 +116,19 @@ def test_a_session_ends_when_idle_and_absolutely(house: House) -> None:
     with pytest.raises(NotAuthenticated, match="ended"):
         house.accounts.session(idle)
     for _ in range(15):
-        assert house.accounts.alive(busy.principal)
+        assert house.accounts.standing({busy.principal})
         house.later(11 * HOUR)
         if house.wall.at < busy.expires * MICROS:
             house.accounts.session(busy.secret)
     with pytest.raises(NotAuthenticated, match="ended"):
         house.accounts.session(busy.secret)
-    assert not house.accounts.alive(busy.principal)
+    assert not house.accounts.standing({busy.principal})
 
 
 def test_closing_a_session_ends_it_and_what_it_holds_open(house: House) -> None:
     opened = house.accounts.open_with_link(house.members.make_link("ann"), None)
     house.accounts.close(opened.secret)
-    assert not house.accounts.alive(opened.principal)
+    assert not house.accounts.standing({opened.principal})
     with pytest.raises(NotAuthenticated):
         house.accounts.session(opened.secret)
 
@@ -192,7 +192,7 @@ def test_losing_a_role_ends_the_purposes_it_gave(house: House) -> None:
     house.members.set_roles("acme", ["isp"])
     with pytest.raises(NotAuthenticated, match="withdrawn"):
         house.accounts.session(opened.secret)
-    assert not house.accounts.alive(opened.principal)
+    assert not house.accounts.standing({opened.principal})
 
 
 def test_a_dropped_person_has_no_session_token_or_link(house: House) -> None:

@@ -280,6 +280,29 @@ def test_a_browser_hears_hello_changes_alerts_of_its_organisation_and_bye(tower:
     assert bye == ("bye", {"reason": "session-ended"})
 
 
+def test_a_revocation_ends_the_streams_of_whom_it_touches_and_tells_the_others(tower: Tower) -> None:
+    touched, _ = tower.person("peer-admin")
+    other, _ = tower.person("outsider-admin")
+    counted: list[dict[str, int]] = []
+    tower.core.leases.ended = lambda _epoch, streams: counted.append(dict(streams))
+
+    async def run() -> tuple[float, tuple[str, dict], tuple[str, dict]]:
+        async with aclosing(tower.core.notices.watch(touched)) as one, aclosing(tower.core.notices.watch(other)) as two:
+            await anext(one), await anext(two)
+            at = time.monotonic()
+            await asyncio.to_thread(tower.core.documents.state_for, "acme", "acme-service", "revoke")
+            bye = await asyncio.wait_for(anext(one), 3)
+            took = time.monotonic() - at
+            assert [notice async for notice in one] == []
+            return took, bye, await asyncio.wait_for(anext(two), 3)
+
+    took, bye, told = asyncio.run(run())
+    assert took < 1
+    assert bye == ("bye", {"reason": "policy-changed"})
+    assert told == ("epoch", {"epoch": tower.core.policy.view().epoch})
+    assert counted == [{"peer": 1}]
+
+
 def test_losing_a_membership_ends_a_browsers_stream_since_the_reader_changed(tower: Tower) -> None:
     principal, _ = tower.person("peer-admin")
 

@@ -7,7 +7,7 @@ their hash; failed logins slow down per person and over all; every login, failur
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import cast
 
 from sqlalchemy import delete, select, update
@@ -20,7 +20,7 @@ from commonwatch.hub.members import need_org, org_info
 from commonwatch.hub.meta.clock import MICROS, Clock
 from commonwatch.hub.meta.credentials import Throttle, hashed, opens, random_secret, seal_passphrase
 from commonwatch.hub.meta.database import Database
-from commonwatch.hub.meta.models import Link, Login, Membership, Organisation, Person, Token
+from commonwatch.hub.meta.models import Gateway, Link, Login, Membership, Organisation, Person, Token
 from commonwatch.hub.meta.outbox import record
 from commonwatch.hub.settings import Settings
 from commonwatch.web.ports import PersonInfo, Principal, SessionInfo, TokenInfo
@@ -137,17 +137,26 @@ class Accounts:
                 session.execute(update(Token).where(Token.id == row.id).values(used=now))
         return principal
 
-    def alive(self, principal: Principal) -> bool:
-        """Whether what this principal came in with still holds, with the same reader. For what is held open."""
+    def standing(self, principals: Collection[Principal]) -> set[Principal]:
+        """Those whose credential still yields the very same principal: all at once, for what is held open."""
         with self.database.read() as session:
-            try:
-                return self._again(session, principal) == principal
-            except (NotAuthenticated, NotPermitted):
-                return False
+            kept = list(preload(session, principals))
+            standing = {principal for principal in principals if self._stands(session, principal)}
+            del kept
+        return standing
+
+    def _stands(self, session: Session, principal: Principal) -> bool:
+        try:
+            return self._again(session, principal) == principal
+        except (NotAuthenticated, NotPermitted):
+            return False
 
     def _again(self, session: Session, principal: Principal) -> Principal | None:
         """What the same session or token would yield now."""
         now = self.clock.now()
+        if principal.kind == "gateway":
+            gateway = session.get(Gateway, principal.grant)
+            return principal if gateway and gateway.active else None
         if principal.kind == "token":
             token = session.get(Token, principal.grant)
             return self._of_token(session, token) if token and token.expires > now else None
@@ -250,7 +259,7 @@ class Accounts:
     def _reader(self, session: Session, person: Person, purpose: str) -> Reader:
         if purpose not in self._purposes(session, person):
             raise NotAuthenticated("this purpose was withdrawn from you", todo="log in again, or make a new token")
-        return reader_of(session, need_org(session, person.org), purpose)
+        return kept_reader(session, need_org(session, person.org), purpose)
 
     def _active(self, session: Session, person: str) -> Person:
         row = session.get(Person, person)
@@ -290,6 +299,26 @@ def reader_of(session: Session, org: Organisation, purpose: str) -> Reader:
     """An organisation with its roles and communities as they are now, acting for a purpose."""
     info = org_info(org, communities_of(session, org.id))
     return Reader(org.id, cast("tuple[Role, ...]", info.roles), info.communities, cast("Purpose", purpose))
+
+
+def kept_reader(session: Session, org: Organisation, purpose: str) -> Reader:
+    """`reader_of`, looked up once in a session, which sees one instant."""
+    known: dict[tuple[str, str], Reader] = session.info.setdefault("readers", {})
+    key = (org.id, purpose)
+    if key not in known:
+        known[key] = reader_of(session, org, purpose)
+    return known[key]
+
+
+def preload(session: Session, principals: Collection[Principal]) -> Iterator[object]:
+    """Load what tells whether they stand in a few questions; `session.get` finds it while the caller keeps it."""
+    for table, kind in ((Login, "person"), (Token, "token"), (Gateway, "gateway")):
+        grants = sorted({p.grant for p in principals if p.kind == kind})
+        for start in range(0, len(grants), 500):
+            yield from session.scalars(select(table).where(table.id.in_(grants[start : start + 500])))
+    if len(principals) > 1:
+        yield from session.scalars(select(Person))
+        yield from session.scalars(select(Organisation))
 
 
 def communities_of(session: Session, org: str) -> list[str]:

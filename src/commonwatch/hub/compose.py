@@ -69,7 +69,7 @@ class Hub:
         self.core = Core(settings, self.store.append, self.audit, self.watermark, clock)
         opened.callback(self.core.close)
         self.book = Book(self.core.database)
-        self.accesses = Reading(self.book, self.audit, self.core.database, self.core.accounts, self.core.policy)
+        self.accesses = Reading(self.book, self.audit, self.core.database, self.core.leases, self.core.policy)
         decisions = Decisions(self.audit.append_many, self.core.policy.view, self._keep)
         secret = _secret(self.core.keys.ensure("hub", "hub"))
         self.govern = Govern(self.store, self.core.policy, self.core.keys, decisions, secret=secret)

@@ -16,18 +16,20 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from commonwatch.audit.log import AuditLog
 from commonwatch.errors import Conflict, Unavailable
+from commonwatch.govern.policy import PolicyView
 from commonwatch.hub.accounts import Accounts
 from commonwatch.hub.gateways import Enrolments, Gateways
 from commonwatch.hub.intake import Append, Intake
 from commonwatch.hub.life.drafts import Drafts
 from commonwatch.hub.life.offers import Offers
+from commonwatch.hub.live.changes import Scope, between
+from commonwatch.hub.live.leases import Leases
 from commonwatch.hub.members import Members
 from commonwatch.hub.meta import epoch as epochs
 from commonwatch.hub.meta.clock import Clock
 from commonwatch.hub.meta.database import Database
 from commonwatch.hub.meta.keys import KeyFile
 from commonwatch.hub.meta.migrate import migrate
-from commonwatch.hub.meta.models import Gateway
 from commonwatch.hub.meta.outbox import Drain
 from commonwatch.hub.notices import Notices
 from commonwatch.hub.notifications import Notifications
@@ -87,7 +89,8 @@ class Core(Office):
         self.push = Broadcaster()
         self.drain = Drain(self.database, audit.append_many if audit is not None else len)
         self.snapshots = Snapshots(self.database, self.keys, self.clock, self.policy)
-        self.downlink = Downlink(self.push, self.policy, self.snapshots, audit, self.clock, self._enrolled)
+        self.leases = Leases(self.policy, self.accounts)
+        self.downlink = Downlink(self.push, self.policy, self.snapshots, audit, self.clock, self.leases)
         self.intake = Intake(self.database, self.clock, append)
         self.watermark = watermark
         self._shown = ""
@@ -101,8 +104,11 @@ class Core(Office):
             self.agreements.operated,
             self.documents,
         )
-        self.notices = Notices(self.push, self.accounts, self.policy, watermark)
-        self.policy.listen(self.push.epoch)
+        self.notices = Notices(self.push, self.leases, self.policy, watermark)
+        self.touched: list[Callable[[Scope], None]] = [self.leases.changed]
+        self._before: PolicyView | None = None
+        self._rising = threading.Lock()
+        self.policy.listen(self._rose)
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -116,7 +122,7 @@ class Core(Office):
 
     def start(self) -> None:
         """Deliver what waits, then watch for changes by others and by the clock."""
-        self.policy.view()
+        self._before = self.policy.view()
         self.drain.run()
         self.policy.start()
         self._thread = threading.Thread(target=self._deliver, name="outbox", daemon=True)
@@ -150,10 +156,18 @@ class Core(Office):
             self._shown = watermark
             self.push.watermark(watermark)
 
-    def _enrolled(self, gateway: str) -> bool:
-        with self.database.read() as session:
-            row = session.get(Gateway, gateway)
-        return row is not None and row.active
+    def _rose(self, epoch: int) -> None:
+        """The policy changed: first to whom it matters, then to everybody."""
+        with self._rising:
+            try:
+                view = self.policy.view()
+            except Unavailable:
+                return  # every stream ends for want of a policy
+            before, self._before = self._before or view, view
+            scope = between(before, view)
+        for heard in self.touched:
+            heard(scope)
+        self.push.epoch(epoch, scope.owners)
 
 
 def audit_key(settings: Settings) -> Ed25519PrivateKey:

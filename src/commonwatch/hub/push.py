@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import AsyncIterator, Iterable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any, Protocol
 
 import msgspec
@@ -22,14 +22,18 @@ from commonwatch.wire.messages import AlertMessage, IndicatorItem, Indicators, W
 #: Messages waiting for one listener, and things kept for one organisation's reconnecting gateways.
 MOST_WAITING, MOST_KEPT = 256, 50_000
 CHUNK = 500
+#: Listeners told at once of what everybody is told, and seconds until the next as many are.
+SLICE, PAUSE = 250, 0.02
+TOO_SLOW = "too-slow"
 #: Seconds a policy that gave no sign of life gets for an answer before streams end.
 CONFIRM = 0.3
 
 
 class Epoch(msgspec.Struct, frozen=True):
-    """The policy epoch rose."""
+    """The policy epoch rose; `owners` are those whose documents changed."""
 
     epoch: int
+    owners: frozenset[str] = frozenset()
 
 
 class Watermark(msgspec.Struct, frozen=True):
@@ -54,32 +58,47 @@ Message = Indicators | Withdraw | AlertMessage | Epoch | Watermark | Notified | 
 
 
 class Listener:
-    """One open stream of one organisation. Lives in one event loop; filled from any thread."""
+    """One open stream of one organisation. Lives in one event loop; filled from any thread.
+
+    `ended` is the reason why it gets nothing any more; it never goes on.
+    """
 
     def __init__(self, org: str, loop: asyncio.AbstractEventLoop) -> None:
-        self.org, self._loop = org, loop
-        self._waiting: asyncio.Queue[Message] = asyncio.Queue(MOST_WAITING)
-        self.cut = False
+        self.org, self.loop = org, loop
+        self._waiting: deque[Message] = deque()
+        self._news = asyncio.Event()
+        self.ended: str | None = None
 
-    def offer(self, message: Message) -> None:
-        """Hand over a message, from any thread; a full or dead listener is cut off."""
-        try:
-            self._loop.call_soon_threadsafe(self._put, message)
-        except RuntimeError:
-            self.cut = True
+    @property
+    def cut(self) -> bool:
+        """Whether it ended because it did not keep up."""
+        return self.ended == TOO_SLOW
 
-    async def next(self, seconds: float) -> Message | None:
-        """The next message, or None after so many seconds."""
-        try:
-            return await asyncio.wait_for(self._waiting.get(), seconds)
-        except TimeoutError:
-            return None
+    def put(self, message: Message) -> None:
+        """Hand over a message, inside its event loop; a full listener is cut off."""
+        if len(self._waiting) >= MOST_WAITING:
+            self.end(TOO_SLOW)
+        elif self.ended is None:
+            self._waiting.append(message)
+            self._news.set()
 
-    def _put(self, message: Message) -> None:
-        try:
-            self._waiting.put_nowait(message)
-        except asyncio.QueueFull:
-            self.cut = True
+    def end(self, reason: str) -> None:
+        """No more, inside its event loop: what waits is dropped."""
+        if self.ended is None:
+            self.ended = reason
+            self._waiting.clear()
+            self._news.set()
+
+    async def next(self, seconds: float | None = None) -> Message | None:
+        """The next message; None after so many seconds (left out: never), or once it has ended."""
+        if not self._waiting and self.ended is None:
+            self._news.clear()
+            try:
+                async with asyncio.timeout(seconds):
+                    await self._news.wait()
+            except TimeoutError:
+                return None
+        return self._waiting.popleft() if self._waiting else None
 
 
 class Pulse(Protocol):
@@ -93,16 +112,6 @@ class Pulse(Protocol):
 
     def epoch(self) -> int:
         """The epoch last seen."""
-
-
-async def beats(pulse: Pulse) -> bool:
-    """Whether the policy answers: by its last sign of life, else asked once more, for a moment only."""
-    if pulse.alive():
-        return True
-    try:
-        return await asyncio.wait_for(asyncio.to_thread(pulse.confirm), CONFIRM)
-    except TimeoutError:
-        return False
 
 
 class Kept:
@@ -163,9 +172,9 @@ class Broadcaster:
         """What left of this organisation, to its people who watch for it."""
         self._offer(org, Accessed(access))
 
-    def epoch(self, epoch: int) -> None:
+    def epoch(self, epoch: int, owners: frozenset[str] = frozenset()) -> None:
         """Tell everybody that the policy changed."""
-        self._offer_all(Epoch(epoch))
+        self._offer_all(Epoch(epoch, owners))
 
     def watermark(self, watermark: str) -> None:
         """Tell everybody that new events are readable."""
@@ -202,11 +211,26 @@ class Broadcaster:
     def _offer(self, org: str, message: Message) -> None:
         with self._lock:
             listeners = list(self._listeners.get(org, ()))
-        for listener in listeners:
-            listener.offer(message)
+        _hand_over(listeners, message)
 
     def _offer_all(self, message: Message) -> None:
         with self._lock:
             listeners = [one for some in self._listeners.values() for one in some]
-        for listener in listeners:
-            listener.offer(message)
+        _hand_over(listeners, message)
+
+
+def _hand_over(listeners: Sequence[Listener], message: Message) -> None:
+    """To all of them, in slices, so that ten thousand do not hold up what is more urgent."""
+    by_loop: dict[asyncio.AbstractEventLoop, list[Listener]] = {}
+    for listener in listeners:
+        by_loop.setdefault(listener.loop, []).append(listener)
+    for loop, mine in by_loop.items():
+        with suppress(RuntimeError):  # a closed loop: its streams are gone
+            loop.call_soon_threadsafe(_put_slices, mine, message)
+
+
+def _put_slices(listeners: list[Listener], message: Message) -> None:
+    for listener in listeners[:SLICE]:
+        listener.put(message)
+    if rest := listeners[SLICE:]:
+        rest[0].loop.call_later(PAUSE, _put_slices, rest, message)

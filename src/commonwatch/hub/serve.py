@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging.config
 import os
+import resource
 import signal
 import socket
 import sys
@@ -30,6 +31,7 @@ GRACE = 3
 def run(settings: Settings, host: str, port: int) -> None:
     """Serve the hub in `settings.data` at host and port (0: any free one). Raises Conflict when it is served."""
     logging.config.dictConfig(CONFIG)
+    open_many()
     listening = listen(host, port)
     try:
         hub = Hub(settings)
@@ -41,6 +43,12 @@ def run(settings: Settings, host: str, port: int) -> None:
         serve(hub.app(), listening, settings.url)
     finally:
         hub.close()
+
+
+def open_many() -> None:
+    """As many open files as the system allows: every held-open stream is one."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def listen(host: str, port: int) -> socket.socket:

@@ -1,31 +1,34 @@
 """The downlink of a gateway: one held-open stream of NDJSON lines, from hello to the loss of the lease.
 
 Order: hello, snapshot, what was missed (withdrawn and current indicators), audit checkpoint with the proof from the
-size the gateway last held; then whatever happens, and a ping each 5 s. A new snapshot follows each change at once and
-each minute without one. Rules: without a policy that answers, or once the gateway is removed, the stream ends within a
-second; a gateway that cannot keep up is cut off and comes back.
+size the gateway last held; then whatever happens, and a ping each 5 s. A new snapshot follows each change of the
+owner's documents at once and each minute without one. Rules: a change of policy is told in the stream (snapshot,
+withdrawals); without a policy that answers, or once the gateway is removed, it ends within a second; a gateway that
+cannot keep up is cut off and comes back.
 """
 
 from __future__ import annotations
 
 import asyncio
+import random
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from typing import Protocol
 
 import msgspec
 
 from commonwatch.audit.log import AuditLog
 from commonwatch.errors import NotFound, Unavailable
+from commonwatch.hub.live.leases import Leases
 from commonwatch.hub.meta.clock import Clock
-from commonwatch.hub.push import Accessed, Broadcaster, Listener, Notified, Pulse, Watermark, beats
+from commonwatch.hub.push import Accessed, Broadcaster, Listener, Notified, Pulse, Watermark
 from commonwatch.hub.push import Epoch as EpochRose
 from commonwatch.web.ports import Principal
 from commonwatch.wire.messages import Checkpoint, Hello, Ping, SnapshotMessage, encode_line
 from commonwatch.wire.messages import Downlink as Line
 
-PING, BEAT, CHECKPOINT = 5.0, 0.25, 10.0
+PING, CHECKPOINT, RENEW = 5.0, 10.0, 30.0
 
 
 class SnapshotSource(Protocol):
@@ -39,14 +42,14 @@ class SnapshotSource(Protocol):
 
 
 class Downlink:
-    """Makes the streams of all gateways; `active` tells whether a gateway is still enrolled."""
+    """Makes the streams of all gateways."""
 
     def __init__(  # noqa: PLR0917
         self, push: Broadcaster, pulse: Pulse, snapshots: SnapshotSource, audit: AuditLog | None, clock: Clock,
-        active: Callable[[str], bool],
+        leases: Leases,
     ) -> None:  # fmt: skip
         self.push, self.pulse, self.snapshots, self.audit = push, pulse, snapshots, audit
-        self.clock, self.active = clock, active
+        self.clock, self.leases = clock, leases
         self._open: Counter[str] = Counter()
 
     def connected(self, gateway: str) -> bool:
@@ -60,11 +63,12 @@ class Downlink:
         self._open[principal.id] += 1
         try:
             async with self.push.listen(principal.reader.org) as listener:
-                async for message in stream.first():
-                    yield encode_line(message)
-                while not await stream.lost(listener):
-                    for message in await stream.due(listener):
+                with self.leases.hold(principal, listener, lasting=True):
+                    async for message in stream.first():
                         yield encode_line(message)
+                    while await self.leases.sure() and listener.ended is None:
+                        for message in await stream.due(listener):
+                            yield encode_line(message)
         finally:
             self._open[principal.id] -= 1
 
@@ -86,8 +90,8 @@ class Stream:
 
     def __init__(self, home: Downlink, principal: Principal, checkpoint: int) -> None:
         self.home, self.gateway, self.org = home, principal.id, principal.reader.org
-        self.known, self.number, self.epoch = checkpoint, -1, -1
-        self.pinged = self.headed = self.renewed = time.monotonic()
+        self.known, self.number = checkpoint, -1
+        self.pinged = self.headed = self.renewed = time.monotonic() - random.uniform(0, PING / 2)  # noqa: S311
 
     async def first(self) -> AsyncIterator[Line]:
         """Everything a gateway must know on arrival."""
@@ -100,30 +104,20 @@ class Stream:
         for message in await self._head():
             yield message
 
-    async def lost(self, listener: Listener) -> bool:
-        """Whether the stream must end. The gateway is looked up again when the policy changed."""
-        if listener.cut or not await beats(self.home.pulse):
-            return True
-        if self.epoch == self.home.pulse.epoch():
-            return False
-        try:
-            self.epoch = self.home.pulse.epoch()
-            return not await asyncio.to_thread(self.home.active, self.gateway)
-        except Unavailable:
-            return True
-
     async def due(self, listener: Listener) -> list[Line]:
-        """What to say next: waits a quarter of a second at most."""
-        message = await listener.next(BEAT)
+        """What to say next: waits until the next ping at most."""
+        message = await listener.next(max(0.0, PING - (time.monotonic() - self.pinged)))
+        if listener.ended is not None:
+            return []
         lines: list[Line] = []
         now = time.monotonic()
-        if isinstance(message, EpochRose) or now - self.renewed > PING:
+        if (isinstance(message, EpochRose) and self.org in message.owners) or now - self.renewed > RENEW:
             lines += await self._snapshot()
         if message is not None and not isinstance(message, Watermark | Notified | Accessed | EpochRose):
             lines.append(message)
         if now - self.headed > CHECKPOINT:
             lines += await self._head()
-        if now - self.pinged > PING:
+        if now - self.pinged >= PING:
             self.pinged = now
             lines.append(Ping(self.home.clock.now()))
         return lines

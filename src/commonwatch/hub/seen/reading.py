@@ -18,15 +18,14 @@ from commonwatch.agreements.english import say_clause
 from commonwatch.agreements.signing import envelope_from, read_payload
 from commonwatch.audit.log import AuditLog
 from commonwatch.govern.answer.asking import instant_text
+from commonwatch.hub.live.leases import Leases
 from commonwatch.hub.meta.database import Database
 from commonwatch.hub.meta.models import Document, Organisation
-from commonwatch.hub.notices import Grants, Lease
 from commonwatch.hub.push import Accessed, Broadcaster, Pulse
 from commonwatch.hub.seen.book import DAY, Book, Found, Sum, Wanted
 from commonwatch.hub.seen.sheet import Sheet, place
 from commonwatch.web.ports import AccessInfo, AccessPage, AccessSum, AccessSummary, AccessWanted, Principal
 
-BEAT = 0.25
 UNITS = {"rows": "rows", "export": "rows", "indicators": "indicators", "taxii": "indicators", "gateway": "indicators",
          "alert": "alerts", "lookup": "lookups"}  # fmt: skip
 #: Clause references as written, and the sentence each stands for.
@@ -36,9 +35,9 @@ Words = Callable[[Iterable[str]], dict[str, str]]
 class Reading:
     """The port. `live` fans out what is kept to the owners who watch."""
 
-    def __init__(self, book: Book, audit: AuditLog, database: Database, grants: Grants, pulse: Pulse) -> None:
+    def __init__(self, book: Book, audit: AuditLog, database: Database, leases: Leases, pulse: Pulse) -> None:
         self._book, self._audit, self._database = book, audit, database
-        self._grants, self._pulse, self.live = grants, pulse, Broadcaster()
+        self._leases, self._pulse, self.live = leases, pulse, Broadcaster()
         self._said: dict[tuple[str, int], dict[str, str]] = {}
 
     def kept(self, sheet: Sheet, leaf: int) -> None:
@@ -83,14 +82,14 @@ class Reading:
 
     async def watch(self, principal: Principal) -> AsyncIterator[tuple[str, dict[str, Any]]]:
         """Accesses as they are recorded, until the lease is lost; the last word is `bye`."""
-        lease = Lease(principal, self._grants, self._pulse)
         async with self.live.listen(principal.reader.org) as listener:
-            yield "hello", {"epoch": self._pulse.epoch()}
-            while (reason := await lease.lost(listener)) is None:
-                message = await listener.next(BEAT)
-                if isinstance(message, Accessed):
-                    yield "access", message.access
-            yield "bye", {"reason": reason}
+            with self._leases.hold(principal, listener, lasting=True):
+                yield "hello", {"epoch": self._pulse.epoch()}
+                while listener.ended is None:
+                    message = await listener.next()
+                    if isinstance(message, Accessed):
+                        yield "access", message.access
+                yield "bye", {"reason": listener.ended}
 
     def _words(self, refs: Iterable[str]) -> dict[str, str]:
         """The sentence of each clause, as signed; a clause whose document is gone has none."""

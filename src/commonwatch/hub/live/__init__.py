@@ -1,0 +1,1 @@
+"""What is held open: leases of streams, and whom a change of policy touches."""
