@@ -126,6 +126,20 @@ CALLS: dict[str, list[Call]] = {
     "GET /api/agreements/{agreement:str}": [Call("/api/agreements/alder-service"), Call("/api/agreements/none")],
     "POST /api/agreements": [Call("/api/agreements", "POST", {"payload": "x"})],
     "POST /api/agreements/{agreement:str}/revoke": [Call("/api/agreements/none/revoke", "POST", {"reason": ""})],
+    "POST /api/agreements/{agreement:str}/suspend": [Call("/api/agreements/none/suspend", "POST", {"reason": ""})],
+    "POST /api/agreements/{agreement:str}/resume": [
+        Call("/api/agreements/alder-service/resume", "POST", {}),
+        Call("/api/agreements/alder-service/resume", "POST", {"statement": {"payload": "x"}}),
+    ],
+    "POST /api/agreements/{agreement:str}/accept-duties": [Call("/api/agreements/none/accept-duties", "POST", {})],
+    "GET /api/agreements/{agreement:str}/life": [
+        Call("/api/agreements/alder-service/life"), Call("/api/agreements/swept/life"),
+    ],
+    "GET /api/agreements/{agreement:str}/history": [Call("/api/agreements/alder-service/history")],
+    "GET /api/agreements/{agreement:str}/export": [
+        Call("/api/agreements/alder-service/export"), Call("/api/agreements/none/export"),
+    ],
+    "GET /api/duties": [Call("/api/duties")],
     "GET /api/drafts": [Call("/api/drafts")],
     "PUT /api/drafts/{draft:str}": [
         Call("/api/drafts/mine", "PUT", {"document": {"id": "x"}, "shared": True}),

@@ -178,7 +178,9 @@ class Agreements:
     def register(self, principal: Principal, envelope: bytes) -> AgreementInfo:
         return self.of(principal)[0]
 
-    def revoke(self, principal: Principal, agreement: str, reason: str) -> dict[str, Any]:
+    def step(
+        self, principal: Principal, agreement: str, kind: str, reason: str = "", statement: bytes | None = None
+    ) -> dict[str, Any]:
         self.one(principal, agreement)
         self.revoked.append(reason)
         return {"epoch": 4, "withdrawn": {}}
@@ -328,6 +330,7 @@ def ports(**changed: Any) -> Ports:
     made: dict[str, Any] = {
         "govern": Govern(), "accounts": Accounts(), "agreements": Agreements(), "gateways": Gateways(),
         "notices": Notices(), "notifications": Notifications(), "accesses": Accesses(), "drafts": None, "templates": None, "offers": None, "audit": Audit(), "intelligence": Intelligence(), "epoch": lambda: 3, "now": lambda: 7,
+        "lives": None,
         "previews": Previews(),
     }  # fmt: skip
     return Ports(**{**made, **changed})

@@ -148,6 +148,12 @@ class AuditLog:
             numbers = [n for n in self._of.get(org, ()) if n >= start][:limit]
         return [(n, self.entry(n)) for n in numbers]
 
+    def search(self, org: str, word: bytes, look: int = 100_000) -> list[tuple[int, bytes]]:
+        """Of the newest `look` entries that name this organisation those that hold these bytes, oldest first."""
+        with self._reading:
+            numbers = list(self._of.get(org, ())[-look:])
+        return [(n, line) for n in numbers if word in (line := self.entry(n))]
+
     def close(self) -> None:
         """Let go of the file. Entries were on disk already."""
         with self._writing:

@@ -71,6 +71,7 @@ class Hub:
         self.book = Book(self.core.database)
         self.accesses = Reading(self.book, self.audit, self.core.database, self.core.leases, self.core.policy)
         decisions = Decisions(self.audit.append_many, self.core.policy.view, self._keep)
+        self.core.lives.entries = self._history
         secret = _secret(self.core.keys.ensure("hub", "hub"))
         self.govern = Govern(self.store, self.core.policy, self.core.keys, decisions, secret=secret)
         self._open_findings(settings, decisions, opened)
@@ -119,6 +120,10 @@ class Hub:
         self.upkeep.stop()
         self._opened.close()
 
+    def _history(self, principal: Principal, name: str) -> Sequence[dict[str, Any]]:
+        """What the audit log says of a document. The log has what happened within a quarter of a second."""
+        return AuditPort(self.audit).about(principal, name)
+
     def watermark(self) -> str:
         """As of when answers are, RFC 3339."""
         return instant_text(self.govern.watermark(self.core.policy.view()))
@@ -150,6 +155,7 @@ class Hub:
             govern=self.govern, accounts=core.accounts, agreements=core.agreements, gateways=core.gateways,
             notices=core.notices, notifications=core.notifications,
             accesses=self.accesses, drafts=core.drafts, templates=core.templates, offers=core.offers,
+            lives=core.lives,
             previews=Previews(self.govern, core.policy, self.publications, self.audit),
             audit=AuditPort(self.audit), intelligence=Findings(self.publications, self.watch),
             epoch=lambda: core.policy.view().epoch, now=core.clock.now,
@@ -170,6 +176,13 @@ class AuditPort:
         """Entries that name the principal's organisation; `text` is exactly what was hashed."""
         found = self._audit.entries(principal.reader.org, start, limit)
         return [{"index": n, **msgspec.json.decode(data), "text": data.decode()} for n, data in found]
+
+    def about(self, principal: Principal, name: str) -> Sequence[dict[str, Any]]:
+        """Entries on what is called so that name the principal's organisation, oldest first."""
+        word = b'"id":' + msgspec.json.encode(name)
+        found = self._audit.search(principal.reader.org, word)
+        read = [{"index": n, **msgspec.json.decode(data), "text": data.decode()} for n, data in found]
+        return [entry for entry in read if entry.get("detail", {}).get("id") == name]
 
     def inclusion(self, entry: int, size: int) -> dict[str, Any]:
         """A proof that an entry is in the log."""

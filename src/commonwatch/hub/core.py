@@ -21,6 +21,7 @@ from commonwatch.hub.accounts import Accounts
 from commonwatch.hub.gateways import Enrolments, Gateways
 from commonwatch.hub.intake import Append, Intake
 from commonwatch.hub.life.drafts import Drafts
+from commonwatch.hub.life.lives import Lives
 from commonwatch.hub.life.offers import Offers
 from commonwatch.hub.live.changes import Scope, between
 from commonwatch.hub.live.leases import Leases
@@ -67,6 +68,7 @@ class Office:
         self.drafts = Drafts(self.database, self.clock)
         self.templates = Shelf(self.database, self.clock, self.policy)
         self.offers = Offers(self.documents)
+        self.lives = Lives(self.documents, self.offers)
 
     def close(self) -> None:
         """Close the files."""

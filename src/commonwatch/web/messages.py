@@ -34,10 +34,11 @@ class SwitchPurpose(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     purpose: Purpose
 
 
-class Revoke(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Why an agreement is revoked. Both parties read it."""
+class Step(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Why (the others read it). `statement`: a JWS envelope signed with a key of my own; else the hub's held key."""
 
     reason: Annotated[str, msgspec.Meta(max_length=1000)] = ""
+    statement: Plain | None = None
 
 
 class NewToken(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -151,6 +152,8 @@ class AgreementView(msgspec.Struct, frozen=True, kw_only=True):
     ends: str
     may_revoke: bool
     text: str
+    hash: str = ""
+    may: tuple[str, ...] = ()
     document: Any = msgspec.UNSET
     envelope: Any = msgspec.UNSET
     statements: Any = msgspec.UNSET

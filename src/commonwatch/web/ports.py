@@ -16,6 +16,7 @@ import msgspec
 from commonwatch.agreements.diagnose import Fault
 from commonwatch.agreements.reader import Purpose, Reader
 from commonwatch.agreements.signing import Signature
+from commonwatch.agreements.statement import Kind as StatementKind
 from commonwatch.agreements.templates import Draft, Exceptions, Template
 from commonwatch.agreements.templates.fleet import Batch
 from commonwatch.agreements.templates.renewal import Renewal
@@ -96,6 +97,8 @@ class AgreementInfo(msgspec.Struct, frozen=True):
     ends: str
     may_revoke: bool
     text: str
+    hash: str = ""
+    may: tuple[str, ...] = ()
 
 
 class DraftInfo(msgspec.Struct, frozen=True):
@@ -149,6 +152,44 @@ class OfferInfo(msgspec.Struct, frozen=True, kw_only=True):
     text: str = ""
     payload: str = ""
     impact: dict[str, Any] | None = None
+
+
+class VersionInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """One version of a document that all its parties signed. `state`: of the one in force, else replaced or agreed."""
+
+    version: int
+    hash: str
+    state: str
+    title: str
+    starts: str
+    ends: str
+    registered: int
+    text: str
+    signers: tuple[PartyInfo, ...]
+
+
+class LifeInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """The life of a document: versions, offers not (yet) agreed, whose signature is awaited, what I may do."""
+
+    id: str
+    state: str
+    versions: tuple[VersionInfo, ...]
+    offers: tuple[OfferInfo, ...]
+    awaiting: tuple[str, ...]
+    may: tuple[str, ...]
+
+
+class DutiesInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """An agreement that reaches an organisation which is no party: the clauses that do and the duties, in English."""
+
+    id: str
+    version: int
+    hash: str
+    owner: str
+    title: str
+    state: str
+    text: str
+    accepted: bool
 
 
 class NotificationInfo(msgspec.Struct, frozen=True):
@@ -286,7 +327,11 @@ class Agreements(Protocol):
     def of(self, principal: Principal) -> Sequence[AgreementInfo]: ...
     def one(self, principal: Principal, agreement: str) -> tuple[AgreementInfo, dict[str, Any]]: ...
     def register(self, principal: Principal, envelope: bytes) -> AgreementInfo: ...
-    def revoke(self, principal: Principal, agreement: str, reason: str) -> dict[str, Any]: ...
+    def step(
+        self, principal: Principal, agreement: str, kind: StatementKind, reason: str = "",
+        statement: bytes | None = None,
+    ) -> dict[str, Any]: ...  # fmt: skip
+    def duties(self, principal: Principal) -> Sequence[DutiesInfo]: ...
 
 
 class Gateways(Protocol):
@@ -344,6 +389,14 @@ class Templates(Protocol):
         self, principal: Principal, template: str, text: str, level: int | None, parameters: Mapping[str, Any]
     ) -> Batch: ...
     def renewals(self, principal: Principal, template: str) -> Sequence[Renewal]: ...
+
+
+class Lives(Protocol):
+    """The life of documents: every version, the history in the audit log, the record to keep."""
+
+    def life(self, principal: Principal, name: str) -> LifeInfo: ...
+    def history(self, principal: Principal, name: str) -> Sequence[dict[str, Any]]: ...
+    def record(self, principal: Principal, name: str) -> dict[str, Any]: ...
 
 
 class Notifications(Protocol):
@@ -420,6 +473,7 @@ class Ports:
     offers: Offers
     previews: Previews
     accesses: Accesses
+    lives: Lives
     audit: Audit
     intelligence: Intelligence
     epoch: Callable[[], int]

@@ -34,7 +34,6 @@ from commonwatch.agreements.signing import (
     verify_part,
 )
 from commonwatch.errors import Conflict, NotFound, NotPermitted
-from commonwatch.hub.life.rights import binds, must_be_there, must_bind
 from commonwatch.hub.meta import epoch as epochs
 from commonwatch.hub.meta.models import Offer, OfferParty
 from commonwatch.hub.meta.outbox import record
@@ -42,6 +41,7 @@ from commonwatch.hub.notifications import notify
 from commonwatch.hub.registry import signed
 from commonwatch.hub.registry.complete import complete, continue_chain, newest_key, plain_of
 from commonwatch.hub.registry.documents import Documents, must_hold
+from commonwatch.hub.registry.rights import binds, must_be_there, must_bind
 from commonwatch.hub.registry.signed import Keys, Opened
 from commonwatch.hub.registry.telling import parties_of
 from commonwatch.web.ports import OfferInfo, PartyInfo, Principal

@@ -1,8 +1,9 @@
 """Agreements as their parties see and change them. Implements `web.ports.Agreements`.
 
 Rules: an organisation sees what it is a party to, its own charter, and the charters of its communities, and nothing
-else: absent and not visible are never told apart. Registering and revoking is for administrators of a party, in person;
-revoking through the hub needs a key the organisation lets it hold, and is final.
+else: absent and not visible are never told apart. What binds an organisation is for its administrators, with a
+signature of its own key, or in person with the key it lets this hub hold. Revoking is final. Whoever is no party but is
+shown the owner by an agreement that reaches it may accept its duties, and reads of it what reaches it.
 """
 
 from __future__ import annotations
@@ -16,15 +17,20 @@ from commonwatch.agreements.decode import plain
 from commonwatch.agreements.document import Agreement, CommunityCharter
 from commonwatch.agreements.english import say
 from commonwatch.agreements.signing import envelope_from, signers
-from commonwatch.errors import NotFound, NotPermitted
+from commonwatch.agreements.statement import Kind, verify_statement
+from commonwatch.errors import Conflict, InvalidInput, NotFound, NotPermitted
 from commonwatch.hub.members import Members
 from commonwatch.hub.registry.documents import Documents
+from commonwatch.hub.registry.duties import asked, duties_of
 from commonwatch.hub.registry.live import Policy
 from commonwatch.hub.registry.resolve import Standing
-from commonwatch.hub.registry.signed import Opened, roles_of
-from commonwatch.web.ports import AgreementInfo, Principal
+from commonwatch.hub.registry.rights import binds, must_be_there, must_bind
+from commonwatch.hub.registry.signed import MAY, Opened, roles_of
+from commonwatch.web.ports import AgreementInfo, DutiesInfo, Principal
 
 ENDED = ("revoked", "expired")
+#: Steps after which something may have to be taken back.
+NARROWING = ("revoke", "suspend")
 
 
 class Parties:
@@ -56,7 +62,7 @@ class Parties:
 
     def register(self, principal: Principal, envelope: bytes) -> AgreementInfo:
         """Take a fully signed document of which the principal's organisation is a signer."""
-        administrator(principal)
+        must_bind(principal)
 
         def own(opened: Opened) -> None:
             if principal.reader.org not in opened.signers:
@@ -67,14 +73,32 @@ class Parties:
         made = self.documents.register(envelope, by=principal.id, check=own)
         return self._info(self._standing(principal, made.name), principal)
 
+    def step(
+        self, principal: Principal, agreement: str, kind: Kind, reason: str = "", statement: bytes | None = None
+    ) -> dict[str, Any]:
+        """State something about an agreement, effective with the next answer: signed by a key of the organisation's own
+        (`statement`, an envelope), or (None) with the key it lets this hub hold.
+        """
+        (must_bind if statement is not None else must_be_there)(principal)
+        standing = (
+            self._reached(principal, agreement) if kind == "accept-duties" else self._standing(principal, agreement)
+        )
+        check_step(standing, principal, kind)
+        if statement is None:
+            epoch = self.documents.state_for(principal.reader.org, agreement, kind, reason, by=principal.id)
+        else:
+            check_stated(statement, standing, principal, kind)
+            epoch = self.documents.state(statement, by=principal.id)
+        return {"epoch": epoch, "withdrawn": self.withdrawn(agreement) if kind in NARROWING else {}}
+
     def revoke(self, principal: Principal, agreement: str, reason: str) -> dict[str, Any]:
-        """State, with the organisation's held key, that an agreement is revoked: effective with the next answer."""
-        administrator(principal)
-        standing = self._standing(principal, agreement)
-        if standing.kind != "agreement":
-            raise NotPermitted("a charter is replaced, not revoked", todo="register its next version")
-        epoch = self.documents.state_for(principal.reader.org, agreement, "revoke", reason, by=principal.id)
-        return {"epoch": epoch, "withdrawn": self.withdrawn(agreement)}
+        """The step that is final, with the key this hub holds."""
+        return self.step(principal, agreement, "revoke", reason)
+
+    def duties(self, principal: Principal) -> Sequence[DutiesInfo]:
+        """What the organisation, as no party, is asked to accept or has accepted."""
+        resolved = self.policy.resolved()
+        return duties_of(resolved, resolved.orgs[principal.reader.org])
 
     def operated(self, org: str) -> set[str]:
         """Owners that name this organisation their operator in an agreement in force."""
@@ -90,6 +114,13 @@ class Parties:
                 return standing
         raise NotFound("no such agreement", todo="look at the list of your agreements")
 
+    def _reached(self, principal: Principal, agreement: str) -> Standing:
+        """An agreement whose duties the organisation may accept. Raises NotFound."""
+        resolved = self.policy.resolved()
+        if agreement in {live.document.id for live in asked(resolved, resolved.orgs[principal.reader.org])}:
+            return self.documents.standing(agreement)
+        return self._standing(principal, agreement)
+
     def _info(self, standing: Standing, principal: Principal) -> AgreementInfo:
         document = standing.document
         days = (document.starts.isoformat(), document.ends.isoformat()) if isinstance(document, Agreement) else ("", "")
@@ -100,6 +131,7 @@ class Parties:
             owner=standing.owner,
             parties=tuple(parties), starts=days[0],
             ends=days[1], text=say(document),
+            hash=standing.hash, may=may_do(standing, principal),
             may_revoke=bool(days[0]) and standing.state not in ENDED and self._may_sign(principal, roles),
         )  # fmt: skip
 
@@ -116,7 +148,39 @@ def sees(standing: Standing, principal: Principal) -> bool:
     return principal.reader.org in roles_of(document)
 
 
-def administrator(principal: Principal) -> None:
-    """Refuse tokens, gateways and people who do not administer their organisation."""
-    if principal.kind != "person" or not principal.admin:
-        raise NotPermitted("this is for an administrator of your organisation, in person", todo="ask one of them")
+def may_do(standing: Standing, principal: Principal) -> tuple[str, ...]:
+    """What this principal may do about a document, in the state it is in."""
+    role = roles_of(standing.document).get(principal.reader.org)
+    if role is None or not binds(principal) or standing.state == "revoked":
+        return ()
+    if standing.kind != "agreement":
+        return ("amend",)
+    stated = {
+        "active": ("suspend", "revoke"),
+        "not-yet-active": ("suspend", "revoke"),
+        "suspended": ("resume", "revoke"),
+    }
+    return (*(kind for kind in stated.get(standing.state, ()) if role in MAY[kind]), "amend")
+
+
+def check_step(standing: Standing, principal: Principal, kind: Kind) -> None:
+    """Refuse what is not open to the principal's organisation now. Raises NotPermitted or Conflict."""
+    if kind == "accept-duties":
+        return
+    if standing.kind != "agreement":
+        raise NotPermitted("a charter is replaced, not revoked", todo="register its next version")
+    if roles_of(standing.document).get(principal.reader.org) not in MAY[kind]:
+        who = " or ".join(MAY[kind])
+        raise NotPermitted(f"only the {who} of an agreement may {kind} it", where="by", todo="ask one of them")
+    if kind not in may_do(standing, principal):
+        todo = "look at its state and its history"
+        raise Conflict(f"the agreement is {standing.state.replace('-', ' ')}", where="agreement", todo=todo)
+
+
+def check_stated(statement: bytes, standing: Standing, principal: Principal, kind: Kind) -> None:
+    """Refuse an envelope that states something else than it was sent for. Its signature is checked afterwards."""
+    said = verify_statement(envelope_from(statement)).statement
+    wanted = (kind, standing.name, principal.reader.org, standing.version, standing.hash)
+    if (said.kind, said.id, said.by, said.version, said.hash) != wanted:
+        todo = f"state {kind} of version {standing.version}, {standing.hash}, by {principal.reader.org}"
+        raise InvalidInput("the statement is about something else", where="statement", todo=todo)

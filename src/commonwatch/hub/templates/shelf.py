@@ -30,7 +30,8 @@ from commonwatch.hub.meta.clock import Clock
 from commonwatch.hub.meta.database import Database
 from commonwatch.hub.meta.outbox import record
 from commonwatch.hub.registry.live import Policy
-from commonwatch.hub.registry.parties import administrator, sees
+from commonwatch.hub.registry.parties import sees
+from commonwatch.hub.registry.rights import must_be_there
 from commonwatch.hub.templates.shipped import shipped
 from commonwatch.web.ports import Principal, TemplateInfo
 
@@ -59,7 +60,7 @@ class Shelf:
 
     def publish(self, principal: Principal, document: str | dict[str, Any]) -> TemplateInfo:
         """Publish a template, or its next version, in the community it names, as its steward."""
-        administrator(principal)
+        must_be_there(principal)
         template = decode_template(document)
         check_template(template)
         if template.community is None:
@@ -89,7 +90,7 @@ class Shelf:
 
     def withdraw(self, principal: Principal, template: str) -> None:
         """Take every version off the shelf. What was signed from it stays."""
-        administrator(principal)
+        must_be_there(principal)
         with self.database.write() as session:
             row = next((row for row in _newest(session, principal) if row.id == template), None)
             if row is None:

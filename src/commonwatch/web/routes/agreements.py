@@ -1,4 +1,4 @@
-"""The agreements my organisation is a party to: read, register a fully signed one, revoke."""
+"""The agreements my organisation is a party to: read, register a fully signed one. Their life is in `life`."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from typing import Any
 
 import msgspec
 from litestar import Request, Router, get, post
-from litestar.params import FromPath, JSONBody
+from litestar.params import FromPath
 
-from commonwatch.web.auth import need_admin, user
-from commonwatch.web.messages import AgreementView, Plain, Revoke
+from commonwatch.web.auth import user
+from commonwatch.web.messages import AgreementView, Plain
 from commonwatch.web.ports import AgreementInfo
 from commonwatch.web.rooms import room
 
@@ -41,14 +41,6 @@ async def register(request: Req) -> AgreementView:
     return _view(info)
 
 
-@post("/{agreement:str}/revoke", status_code=200)
-async def revoke(request: Req, agreement: FromPath[str], data: JSONBody[Revoke]) -> Plain:
-    """Revoke it, as an administrator of a party: signed with my organisation's key, effective on the next read."""
-    here, who = room(request), user(request)
-    need_admin(who)
-    return await here.workers.brief(here.ports.agreements.revoke, who, agreement, data.reason)
-
-
 def _view(info: AgreementInfo, more: Plain | None = None) -> AgreementView:
     plain: Plain = msgspec.structs.asdict(info)
     plain.update({name: value for name, value in (more or {}).items() if name in PARTS})
@@ -56,6 +48,6 @@ def _view(info: AgreementInfo, more: Plain | None = None) -> AgreementView:
 
 
 ROUTER = Router(
-    "/api/agreements", route_handlers=[list_agreements, show_agreement, register, revoke], tags=["agreements"],
+    "/api/agreements", route_handlers=[list_agreements, show_agreement, register], tags=["agreements"],
     opt={"scope": "agreements"},
 )  # fmt: skip

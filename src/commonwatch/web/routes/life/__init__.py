@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from litestar import Router
 
-from commonwatch.web.routes.life import drafts, notifications, offers
+from commonwatch.web.routes.life import drafts, lives, notifications, offers, steps
 
-ROUTER = Router(
-    "/api", route_handlers=[drafts.ROUTER, offers.LISTING, offers.ROUTER, notifications.ROUTER],
-    opt={"scope": "agreements"},
-)  # fmt: skip
+TOPICS = (lives.ROUTER, drafts.ROUTER, offers.LISTING, offers.ROUTER, steps.ROUTER, notifications.ROUTER)
+ROUTER = Router("/api", route_handlers=TOPICS, opt={"scope": "agreements"})

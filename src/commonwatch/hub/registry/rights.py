@@ -26,5 +26,7 @@ def must_be_there(principal: Principal) -> None:
     """Refuse whoever is not an administrator in person: the hub signs for nobody else. Raises NotPermitted."""
     must_bind(principal)
     if principal.kind != "person":
-        todo = "log in in a browser, or sign with a key of your own and hand that in"
-        raise NotPermitted("the key this hub holds signs only for an administrator in person", todo=todo)
+        todo = (
+            "log in in a browser; what binds your organisation can also be signed with a key of its own and handed in"
+        )
+        raise NotPermitted("this is for an administrator of your organisation, in person", todo=todo)
