@@ -13,6 +13,7 @@ import tempfile
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import httpx
 import msgspec
@@ -58,7 +59,7 @@ class World:
     def standing(self, reader: Reader) -> State:
         return State(1, 1, EVER)
 
-    def observables(self, reader: Reader, since: int | None) -> list[Seen]:
+    def observables(self, reader: Reader, since: int | None, *, origins: Any = None) -> list[Seen]:
         return self.seen
 
 

@@ -14,8 +14,9 @@ from typing import Any
 import pytest
 
 from commonwatch.audit import verify
+from commonwatch.detect.alert import Alert
 from commonwatch.hub.compose import Hub
-from doubles.asking import Asker, Call
+from doubles.asking import TAXII, Asker, Call
 from doubles.town import HOUR, NOW, Town
 
 OPERATE, WARN, FRESH = "alder-service@1#operate", "alder-service@1#warn", "dune-brief@1#fresh"
@@ -271,3 +272,49 @@ def test_an_owner_that_watches_hears_of_an_access_at_once(ask: Asking, hub: Hub,
     assert hello[0] == "hello"
     assert (name, access["reader"], access["count"]) == ("access", "birch", 20)
     assert access["id"] == ask.of("alder")[-1]["id"]
+
+
+def taxii(hub: Hub, town: Town, org: str) -> list[dict[str, Any]]:
+    """The indicators an organisation's token collects by TAXII."""
+    asker = Asker(hub.app(), town, org, token=True)
+    with asker.client:
+        given = asker.send(Call("/taxii2/hub/collections/indicators/objects/?limit=1000", headers=TAXII))
+    assert given.status == 200, given
+    return [o for o in json.loads(given.body)["objects"] if o["type"] == "indicator"]
+
+
+def test_indicators_are_recorded_by_each_way_they_leave(ask: Asking, hub: Hub, town: Town) -> None:
+    """alder shows birch four domains exactly, dune none; five addresses are birch's own."""
+    listed = ask.get("birch", "/api/indicators")
+    assert sorted(i["kind"] for i in listed) == ["domain"] * 4 + ["ip"] * 5
+    assert len(taxii(hub, town, "birch")) == 9
+    hub.telling.turn()
+    found = [(a["surface"], a["by"], a["count"], a["unit"], a["clauses"]) for a in ask.of("alder")]
+    assert found == [
+        ("indicators", "person", 4, "indicators", [OPERATE]), ("taxii", "token", 4, "indicators", [OPERATE]),
+        ("gateway", "gateway", 4, "indicators", [OPERATE]),
+    ]  # fmt: skip
+    assert ask.of("alder")[0]["fields"]["domain"] == "exact"
+    assert ask.of("dune") == []
+    hub.telling.turn()
+    assert len(ask.of("alder")) == 3, "nothing new was told"
+
+
+def test_an_alert_is_recorded_for_the_members_behind_it_and_for_no_other(ask: Asking, hub: Hub) -> None:
+    """cedar may tell alder apart by a pseudonym; dune shows it nothing."""
+    reader = hub.audience()["cedar"]
+    hub.handing.alert(reader, made_alert("fam1"))
+    [access] = ask.of("alder")
+    assert (access["surface"], access["count"], access["unit"], access["clauses"]) == ("alert", 1, "alerts", [WARN])
+    assert access["fields"] == {"time": "day", "owner": "pseudonym", "malware": "family"}
+    hub.handing.alert(reader, made_alert("never seen"))
+    assert ask.of("alder") == [access]
+    assert ask.of("dune") == []
+
+
+def made_alert(family: str) -> Alert:
+    """An outbreak over the last day."""
+    return Alert(
+        id=family, kind="outbreak", key=("family", family), zone="all", first=NOW - 24 * HOUR, last=NOW, organisations=2,
+        score=3.0, threshold=2.0, detector="newcomers", epoch=1, watermark=1,
+    )  # fmt: skip

@@ -292,10 +292,10 @@ class Audit:
 class Intelligence:
     """One indicator for everybody."""
 
-    def indicators(self, reader: Reader, limit: int) -> Sequence[dict[str, Any]]:
+    def indicators(self, reader: Reader, limit: int, use: Use) -> Sequence[dict[str, Any]]:
         return [{"id": "indicator--1", "value": "203.0.113.9"}][:limit]
 
-    def alerts(self, reader: Reader, limit: int) -> Sequence[dict[str, Any]]:
+    def alerts(self, reader: Reader, limit: int, use: Use) -> Sequence[dict[str, Any]]:
         return []
 
 

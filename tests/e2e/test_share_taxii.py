@@ -62,7 +62,7 @@ class World:
             raise Unavailable("the policy cannot be known")
         return State(self.epoch, 1, EVER)
 
-    def observables(self, reader: Reader, since: int | None) -> list[Seen]:
+    def observables(self, reader: Reader, since: int | None, *, origins: Any = None) -> list[Seen]:
         return self.visible.get(reader.org, [])
 
     def agree(self, org: str, *values: str) -> None:

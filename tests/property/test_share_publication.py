@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import msgspec
 from hypothesis import given, settings
@@ -48,7 +49,7 @@ class World:
     def standing(self, reader: Reader) -> State:
         return State(self.epoch, self.watermark, EVER)
 
-    def observables(self, reader: Reader, since: int | None) -> list[Seen]:
+    def observables(self, reader: Reader, since: int | None, *, origins: Any = None) -> list[Seen]:
         """Everything, or what was stored after `since` (here: since the reader last asked)."""
         mine, fresh = self.visible[reader.org], self.fresh[reader.org]
         found = [mine[v] for v in sorted(mine) if since is None or v in fresh]

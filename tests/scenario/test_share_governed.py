@@ -21,6 +21,7 @@ from commonwatch.govern.service import Govern
 from commonwatch.hub import alerts
 from commonwatch.hub.alerts import AlertTable, GovernedSightings
 from commonwatch.hub.publications import PublicationTable
+from commonwatch.hub.seen.handing import Handing
 from commonwatch.share import promulgate
 from commonwatch.share.ports import Ask
 from commonwatch.share.publication import Publications
@@ -101,7 +102,7 @@ class Sharing:
         self.tables = PublicationTable(folder / "publications.sqlite"), AlertTable(folder / "alerts.sqlite")
         self.publications = Publications(self.tables[0], govern, "Nordic Shield")
         self.watch = Watch(GovernedSightings(govern, world.view), self.tables[1])
-        self.log = world
+        self.record = Handing(world, govern.took_in).alert
         readers = [Reader(o, ("sme",), ("sme-shield",), "detect") for o in MEMBERS[3:]]
         self.listeners = [promulgate.Listener(r.org, r) for r in [*readers, CERT]]
         self.items: list[tuple[str, IndicatorItem]] = []
@@ -111,7 +112,7 @@ class Sharing:
     def step(self) -> None:
         promulgate.step(self.publications, self.listeners, self._hand)
         readers = [one.reader for one in self.listeners]
-        alerts.step(self.watch, readers, lambda *told: self.told.append(told), self.log)
+        alerts.step(self.watch, readers, lambda *told: self.told.append(told), self.record)
 
     def _hand(self, org: str, message: Indicators | Withdraw) -> bool:
         if isinstance(message, Withdraw):

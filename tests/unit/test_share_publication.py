@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -56,7 +57,7 @@ class World:
             raise Unavailable("the policy cannot be known")
         return State(self.epoch, self.watermark, self.good_until)
 
-    def observables(self, reader: Reader, since: int | None) -> list[Seen]:
+    def observables(self, reader: Reader, since: int | None, *, origins: Any = None) -> list[Seen]:
         self.asked.append(since)
         return self.visible.get(reader.org, [])
 

@@ -12,6 +12,8 @@ from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
+import msgspec
+
 from commonwatch.agreements.lattice import WITHHELD, Point, join, parse_point, point_name
 from commonwatch.events.columns import COLUMNS
 from commonwatch.events.fields import FIELDS, FieldName, family_of
@@ -21,10 +23,12 @@ from commonwatch.govern.answer.filters import Predicates
 from commonwatch.govern.decide.decisions import Decision
 from commonwatch.govern.decide.shown import FIELD_NO
 from commonwatch.govern.decide.table import Book
+from commonwatch.govern.observe import OBSERVED, Note, ObservableKind
 from commonwatch.govern.query import Cube, Distinct, Filter, Histogram, Query, Rows, Top
-from commonwatch.govern.taken import Part, Surface
+from commonwatch.govern.taken import Origins, Part, Surface
 
 _MOST_COUNTS, _MOST_KINDS = 256, 64
+_parts = msgspec.msgpack.Decoder(list[Part])
 
 
 class _Share(NamedTuple):
@@ -74,6 +78,19 @@ class Accounts:
             merged[share.owner, share.clauses] = _joined(levels, share.levels), before + n
         return tuple(Part(o, c, _named(levels), n) for (o, c), (levels, n) in sorted(merged.items(), key=_by_key))
 
+    def noting(self, asking: Asking, origins: Origins) -> Note:
+        """A note that puts the parts of each observable into `origins`: one object of each owner and set of clauses."""
+        made: dict[tuple[frozenset[FieldName], frozenset[int]], bytes] = {}
+
+        def note(kind: ObservableKind, value: str, numbers: frozenset[int]) -> None:
+            key = (OBSERVED[kind], numbers)
+            if key not in made:
+                parts = self.parts(asking, dict.fromkeys(numbers, 1), OBSERVED[kind])
+                made[key] = msgspec.msgpack.encode([msgspec.structs.replace(part, count=1) for part in parts])
+            origins[kind, value] = made[key]
+
+        return note
+
     def _known(self, book: Book, fields: frozenset[FieldName]) -> dict[int, _Share]:
         """What was worked out for a reader's numbers and these fields."""
         with self._lock:
@@ -84,6 +101,11 @@ class Accounts:
             while len(self._shares) > _MOST_KINDS:
                 self._shares.popitem(last=False)
         return kept[1]
+
+
+def opened(origins: Iterable[bytes]) -> tuple[Part, ...]:
+    """The parts of several objects that are handed out together."""
+    return merged(part for body in origins for part in _parts.decode(body))
 
 
 def merged(parts: Iterable[Part]) -> tuple[Part, ...]:

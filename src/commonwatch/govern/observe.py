@@ -17,6 +17,7 @@ from commonwatch.agreements.iep import Terms
 from commonwatch.agreements.lattice import TOP, top_of
 from commonwatch.agreements.reader import ClauseRef
 from commonwatch.events.address import Address, Scope
+from commonwatch.events.fields import FieldName
 from commonwatch.events.labels import EventClass, Severity
 from commonwatch.govern.answer.asking import Asking, Reading
 from commonwatch.govern.answer.dims import column
@@ -78,7 +79,18 @@ class _Source(NamedTuple):
     shown: Callable[[Levels], bool]
 
 
-def observables(asking: Asking, binding: Binding, since: int | None) -> list[Observable]:
+#: Told of each observable's kind and value, and the numbers of the decisions that show it.
+Note = Callable[[ObservableKind, str, frozenset[int]], None]
+_BESIDE: tuple[FieldName, ...] = ("time", "owner", "volume", "severity", "signature", "malware")
+_VALUES: dict[ObservableKind, tuple[FieldName, ...]] = {
+    "ip": ("src_ip", "dst_ip"), "domain": ("domain",), "url": ("url",), "mail": ("mail_from",),
+    "sha256": ("file_hash",), "sha1": ("file_hash",), "md5": ("file_hash",),
+}  # fmt: skip
+#: The clause fields an observable of each kind may show.
+OBSERVED = {kind: frozenset((*fields, *_BESIDE)) for kind, fields in _VALUES.items()}
+
+
+def observables(asking: Asking, binding: Binding, since: int | None, note: Note | None = None) -> list[Observable]:
     """All observables, or those with an event stored after arrival number `since`, by kind and value."""
     found: dict[tuple[ObservableKind, str], list[dict[str, Any]]] = {}
     sources = [source for source in _sources() if any(source.shown(d.levels) for d in asking.table.decisions)]
@@ -99,6 +111,9 @@ def observables(asking: Asking, binding: Binding, since: int | None) -> list[Obs
     if since is not None:
         new = {(kind, _value(kind, key)) for kind, keys in fresh.items() for key in keys}
         found = {at: rows for at, rows in found.items() if at in new}
+    if note:
+        for (kind, value), rows in found.items():
+            note(kind, value, frozenset(dno for row in rows for dno in row["dno"]))
     return [_bound(_observable(asking, kind, value, rows), binding) for (kind, value), rows in sorted(found.items())]
 
 

@@ -40,7 +40,7 @@ from commonwatch.govern.preview.shapes import Drafted, OwnRows, Preview, Publish
 from commonwatch.govern.query import Answer, ColumnInfo, Cube, Distinct, Filter, Histogram, Query, Row, Rows, Top
 from commonwatch.govern.release import RELEASED, Made, Release, ReleaseInfo, Shelf, build
 from commonwatch.govern.snapshot import WORTH, Snapshots
-from commonwatch.govern.taken import INSIDE, Part, Taken, Use
+from commonwatch.govern.taken import INSIDE, Origins, Part, Taken, Use
 from commonwatch.store import Store
 
 MOST_TOP = 100
@@ -150,10 +150,16 @@ class Govern:
             self._log.decided(known, "release-opened", {"release": found.id, "epoch": view.epoch}, taken)
         return found
 
-    def observables(self, reader: Reader, since: int | None = None) -> list[Observable]:
-        """Values worth acting on, with totals over all this reader sees; only those seen after arrival `since`."""
+    def observables(
+        self, reader: Reader, since: int | None = None, *, origins: Origins | None = None
+    ) -> list[Observable]:
+        """Values worth acting on, with totals over all this reader sees; only those seen after arrival `since`.
+
+        `origins` is given what each took in of whom, sealed for the record of whoever hands it out.
+        """
         with self._context(reader, b"observables") as context:
-            found = observables(context.asking, Binding(context.view, context.reader), since)
+            note = None if origins is None else self._accounts.noting(context.asking, origins)
+            found = observables(context.asking, Binding(context.view, context.reader), since, note)
             self._decided(context, "observables", {"query": context.query, "rows": len(found)})
             return found
 

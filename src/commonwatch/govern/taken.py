@@ -6,6 +6,7 @@ event. Whoever asks says through which surface the answer goes out; one who says
 
 from __future__ import annotations
 
+from collections.abc import MutableMapping
 from typing import Literal
 
 import msgspec
@@ -35,6 +36,10 @@ class Part(msgspec.Struct, frozen=True):
     clauses: tuple[str, ...]
     fields: dict[str, str]
     count: int
+
+
+#: (kind, value) of something that may be handed out later -> its parts, encoded: to be kept, not read, on the way.
+Origins = MutableMapping[tuple[str, str], bytes]
 
 
 class Taken(msgspec.Struct, frozen=True):

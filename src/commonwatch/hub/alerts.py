@@ -21,7 +21,7 @@ from commonwatch.detect.ports import Active, Sighting, Standing
 from commonwatch.detect.watch import Watch
 from commonwatch.errors import Unavailable
 from commonwatch.govern.answer.dims import ABSENT_TEXT, WITHHELD_TEXT
-from commonwatch.govern.policy import DecisionLog, PolicyView
+from commonwatch.govern.policy import PolicyView
 from commonwatch.govern.query import Answer, Constraint, Cube, Filter, Interval, Query
 from commonwatch.govern.taken import INSIDE, Use
 from commonwatch.wire.messages import AlertMessage
@@ -29,9 +29,12 @@ from commonwatch.wire.messages import AlertMessage
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SHOWN = Constraint(outside=(WITHHELD_TEXT,))
 _NAMED = Constraint(outside=(WITHHELD_TEXT, ABSENT_TEXT))
+HOUR = 3_600_000_000
 _FINE = frozenset({"15m", "1h", "6h", "1d"})
 _alerts = msgspec.json.Decoder(Alert)
 Tell = Callable[[str, AlertMessage], None]
+#: Records an alert before it is told.
+Recorded = Callable[[Reader, Alert], None]
 
 
 class Asked(Protocol):
@@ -112,7 +115,7 @@ class AlertTable:
             )
 
 
-def step(watch: Watch, readers: Iterable[Reader], tell: Tell, log: DecisionLog | None = None) -> int:
+def step(watch: Watch, readers: Iterable[Reader], tell: Tell, record: Recorded | None = None) -> int:
     """Bring readers' alerts up to date, log and tell what changed; returns how many messages went out."""
     told = 0
     for reader in readers:
@@ -121,8 +124,8 @@ def step(watch: Watch, readers: Iterable[Reader], tell: Tell, log: DecisionLog |
         except Unavailable:
             continue
         for alert in changed:
-            if log is not None:
-                log.decided(reader, "alert", {"alert": alert.id, "state": alert.state, "detector": alert.detector})
+            if record is not None:
+                record(reader, alert)
             tell(reader.org, message(alert))
         told += len(changed)
     return told
@@ -148,6 +151,11 @@ def listed(alert: Alert) -> dict[str, Any]:
         "history": history,
     }
     return {**{k: v for k, v in found.items() if k != "watermark"}, **more}
+
+
+def shown_events(alert: Alert) -> Filter:
+    """The events an alert speaks of, as far as its reader is told whose they are."""
+    return _between(alert.first, alert.last + HOUR, org=_SHOWN, family=Constraint(within=(alert.key[1],)))
 
 
 def _sentence(alert: Alert) -> str:

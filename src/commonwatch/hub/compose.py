@@ -25,6 +25,7 @@ from commonwatch.detect.watch import Watch
 from commonwatch.errors import Conflict
 from commonwatch.govern.answer.asking import instant_text
 from commonwatch.govern.service import Govern
+from commonwatch.govern.taken import Use
 from commonwatch.hub.accounts import reader_of
 from commonwatch.hub.alerts import AlertTable, GovernedSightings, listed
 from commonwatch.hub.core import Core, audit_key
@@ -37,6 +38,7 @@ from commonwatch.hub.meta.models import Gateway, Organisation
 from commonwatch.hub.publications import PublicationTable
 from commonwatch.hub.registry.previews import Previews
 from commonwatch.hub.seen.book import Book
+from commonwatch.hub.seen.handing import Handing
 from commonwatch.hub.seen.reading import Reading
 from commonwatch.hub.seen.sheet import Sheet
 from commonwatch.hub.settings import Settings
@@ -82,10 +84,11 @@ class Hub:
         kept = AlertTable(settings.data / "alerts.sqlite")
         opened.callback(kept.close)
         now = self.core.clock.now
-        self.publications = Publications(table, self.govern, settings.name, clock=now)
+        self.handing = Handing(decisions, self.govern.took_in)
+        self.publications = Publications(table, self.govern, settings.name, clock=now, record=self.handing)
         self.watch = Watch(GovernedSightings(self.govern, self.core.policy.view), kept, now)
-        self.telling = Telling(self.publications, self.core.push, self.audience, decisions)
-        self.warning = Warn(self.watch, self.core.push, self.audience, decisions)
+        self.telling = Telling(self.publications, self.core.push, self.audience, decisions, self.handing)
+        self.warning = Warn(self.watch, self.core.push, self.audience, self.handing.alert)
         self.upkeep = Upkeep(
             [
                 Job("the checkpoint", CHECKPOINT, self.audit.checkpoint),
@@ -157,7 +160,7 @@ class Hub:
             accesses=self.accesses, drafts=core.drafts, templates=core.templates, offers=core.offers,
             lives=core.lives,
             previews=Previews(self.govern, core.policy, self.publications, self.audit),
-            audit=AuditPort(self.audit), intelligence=Findings(self.publications, self.watch),
+            audit=AuditPort(self.audit), intelligence=Findings(self.publications, self.watch, self.handing),
             epoch=lambda: core.policy.view().epoch, now=core.clock.now,
         )  # fmt: skip
 
@@ -201,16 +204,18 @@ class AuditPort:
 class Findings:
     """Indicators and alerts as the HTTP room asks for them."""
 
-    def __init__(self, publications: Publications, watch: Watch) -> None:
-        self._publications, self._watch = publications, watch
+    def __init__(self, publications: Publications, watch: Watch, handing: Handing) -> None:
+        self._publications, self._watch, self._handing = publications, watch, handing
 
-    def indicators(self, reader: Reader, limit: int) -> Sequence[dict[str, Any]]:
+    def indicators(self, reader: Reader, limit: int, use: Use) -> Sequence[dict[str, Any]]:
         """The newest indicators of this reader."""
-        return self._publications.indicators(reader, limit)
+        return self._publications.indicators(reader, limit, use)
 
-    def alerts(self, reader: Reader, limit: int) -> Sequence[dict[str, Any]]:
-        """The alerts of this reader, live ones first."""
-        return [listed(alert) for alert in self._watch.alerts(reader, limit)]
+    def alerts(self, reader: Reader, limit: int, use: Use) -> Sequence[dict[str, Any]]:
+        """The alerts of this reader, live ones first; recorded for the members behind them."""
+        found = self._watch.alerts(reader, limit)
+        self._handing.alerts(reader, use, found)
+        return [listed(alert) for alert in found]
 
 
 class _Lock:

@@ -33,6 +33,9 @@ CREATE TABLE IF NOT EXISTS version(
   audience TEXT NOT NULL, added INTEGER NOT NULL, id TEXT NOT NULL, type TEXT NOT NULL, version INTEGER NOT NULL,
   body BLOB NOT NULL, of TEXT NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL,
   PRIMARY KEY(audience, added));
+CREATE TABLE IF NOT EXISTS origin(
+  audience TEXT NOT NULL, key TEXT NOT NULL, body BLOB NOT NULL, PRIMARY KEY(audience, key)) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS entry_id ON entry(audience, id);
 CREATE UNIQUE INDEX IF NOT EXISTS version_id ON version(audience, id, version);
 CREATE INDEX IF NOT EXISTS version_of ON version(audience, of);
 CREATE INDEX IF NOT EXISTS version_last ON version(audience, added) WHERE last;
@@ -50,7 +53,10 @@ class PublicationTable:
         self._writer, self._reader = _connect(path), _connect(path)
         self._writing, self._reading = threading.Lock(), threading.Lock()
         with self._writing:
+            noted = self._writer.execute("SELECT 1 FROM sqlite_master WHERE name = 'origin'").fetchone()
             self._writer.executescript(_SCHEMA)
+            if not noted:  # a table of before notes were kept: everything is looked at again before it is served
+                self._writer.execute("UPDATE audience SET good_until = 0")
 
     def close(self) -> None:
         """Let go of the file."""
@@ -115,6 +121,15 @@ class PublicationTable:
                     done = "UPDATE entry SET served = 1 WHERE audience = ? AND key = ?"
                     write.executemany(done, [(audience, key) for (key,) in keys])
 
+    def origins(self, audience: str, ids: Iterable[str]) -> Mapping[str, bytes]:
+        """Notes of what these indicators came from, by id; those not shown any more have none."""
+        found: dict[str, bytes] = {}
+        for some in _batches(ids):
+            joined = "entry e INDEXED BY entry_id JOIN origin o ON o.audience = e.audience AND o.key = e.key"
+            where = f"e.audience = ? AND e.status = 'shown' AND e.id IN ({_marks(some)})"
+            found |= dict(self._read(f"SELECT e.id, o.body FROM {joined} WHERE {where}", (audience, *some)))
+        return found
+
     def apply(self, audience: str, change: Change, now: int) -> None:
         """Carry out one refresh in one transaction."""
         with self._change() as write:
@@ -126,6 +141,7 @@ class PublicationTable:
                 write.execute(f"DELETE FROM entry WHERE audience = ? AND key IN ({_marks(some)})", (audience, *some))
             clock = _put_versions(write, audience, change.versions, clock)
             clock = _put_entries(write, audience, change.entries, clock)
+            _put_origins(write, audience, change)
             if change.fresh:
                 write.execute("DELETE FROM version WHERE audience = ? AND NOT last", (audience,))
                 write.execute("UPDATE version SET first = 1 WHERE audience = ? AND NOT first", (audience,))
@@ -178,6 +194,15 @@ def _put_entries(write: sqlite3.Connection, audience: str, entries: Sequence[Ent
     ]
     write.executemany("INSERT OR REPLACE INTO entry VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
     return clock + len(rows)
+
+
+def _put_origins(write: sqlite3.Connection, audience: str, change: Change) -> None:
+    """Notes of what is shown; what is shown no more has none."""
+    for some in _batches([*change.dropped, *(e.key for e in change.entries if e.status != "shown")]):
+        write.execute(f"DELETE FROM origin WHERE audience = ? AND key IN ({_marks(some)})", (audience, *some))
+    put = "INSERT INTO origin VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET body = excluded.body"
+    rows = [(audience, key, body) for key, body in change.origins.items()]
+    write.executemany(f"{put} WHERE body != excluded.body", rows)
 
 
 def _which(versions: Sequence[str | int]) -> tuple[str, list[int]]:

@@ -12,6 +12,7 @@ import msgspec
 
 from commonwatch.agreements.iep import Terms
 from commonwatch.agreements.reader import ClauseRef, Reader
+from commonwatch.govern.taken import Origins, Use
 
 EVER = 2**62
 
@@ -58,7 +59,15 @@ class Source(Protocol):
     """Govern, as far as sharing needs it. Every method raises `Unavailable` when the policy cannot be known."""
 
     def standing(self, reader: Reader) -> Standing: ...
-    def observables(self, reader: Reader, since: int | None) -> Sequence[Observable]: ...
+    def observables(
+        self, reader: Reader, since: int | None, *, origins: Origins | None = None
+    ) -> Sequence[Observable]: ...
+
+
+class Record(Protocol):
+    """Told of what is handed out, before it leaves: it is recorded for whoever it came from, or it does not leave."""
+
+    def handed(self, reader: Reader, use: Use, origins: Sequence[bytes], objects: int) -> None: ...
 
 
 class State(msgspec.Struct, frozen=True):
@@ -105,7 +114,7 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     """What one refresh does, applied in one transaction.
 
     `gone` are indicators whose objects all vanish before `versions` are added; `dropped` are keys to forget; `fresh`
-    drops every version of anything but the last.
+    drops every version of anything but the last. `origins` are sealed notes by key of what each came from.
     """
 
     state: State
@@ -114,6 +123,7 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     gone: Sequence[str] = ()
     dropped: Sequence[str] = ()
     fresh: bool = False
+    origins: Mapping[str, bytes] = {}
 
 
 class Ask(NamedTuple):
@@ -137,3 +147,4 @@ class PublicationStore(Protocol):
     def page(self, audience: str, ask: Ask) -> Sequence[Version]: ...
     def holds(self, audience: str, object_id: str) -> bool: ...
     def served(self, audience: str, ids: Iterable[str]) -> None: ...
+    def origins(self, audience: str, ids: Iterable[str]) -> Mapping[str, bytes]: ...

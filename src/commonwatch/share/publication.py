@@ -5,25 +5,29 @@ Rules held here:
 - before every answer the policy epoch, the store's watermark and `good_until` are compared: if the view may have
   changed, the publications are recomputed from governed observables first (the next read obeys);
 - if the policy cannot be known nothing is served (`Unavailable` passes through);
-- what was handed over is remembered, because only that needs a `revoked` version later.
+- what was handed over is remembered, because only that needs a `revoked` version later; it is recorded, for those it
+  came from, before it leaves.
 """
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
 
 from commonwatch.agreements.reader import Reader
+from commonwatch.govern.taken import Origins, Use
 from commonwatch.share.allow import AllowList
 from commonwatch.share.change import Desk, Draft, statics
-from commonwatch.share.indicators import Indicator, indicators_from
-from commonwatch.share.ports import Ask, Change, Observable, PublicationStore, Source, Standing, State, Version
+from commonwatch.share.indicators import LIFE_DAYS, Indicator, indicators_from, pattern
+from commonwatch.share.ports import Ask, Change, Observable, PublicationStore, Record, Source, Standing, State, Version
 from commonwatch.share.stix import stamp
 
+#: How indicators leave: through TAXII always for a token.
+BY_TAXII, BY_LIST = Use("taxii", "token"), Use("indicators", "person")
 _records = msgspec.json.Decoder(Indicator)
 
 
@@ -46,10 +50,12 @@ class Publications:
         *,
         allow: Callable[[], AllowList] = AllowList,
         clock: Callable[[], int] | None = None,
+        record: Record | None = None,
     ) -> None:
         self.publisher = publisher
         self._store, self._source, self._allow = store, source, allow
         self._clock = clock or (lambda: time.time_ns() // 1_000)
+        self._record = record
         self._guard = threading.Lock()
         self._locks: dict[str, threading.RLock] = {}
 
@@ -67,13 +73,15 @@ class Publications:
                 return
             self._store.apply(audience, change, now)
 
-    def page(self, reader: Reader, ask: Ask) -> Sequence[Version]:
-        """A page of this reader's objects, after a refresh; they count as handed over."""
+    def page(self, reader: Reader, ask: Ask, use: Use = BY_TAXII) -> Sequence[Version]:
+        """A page of this reader's objects, after a refresh; they count as handed over, and are recorded before."""
         audience = audience_of(reader)
         with self._lock(audience):
             self.refresh(reader)
             found = self._store.page(audience, ask)
-            self._store.served(audience, {version.of for version in found if version.of})
+            ids = {version.of for version in found if version.of}
+            self._handed(reader, use, ids)
+            self._store.served(audience, ids)
         return found
 
     def more(self, reader: Reader, ask: Ask, after: int) -> bool:
@@ -95,12 +103,17 @@ class Publications:
         withdrawn = [e.id for e in entries if e.status != "shown" and e.served]
         return News(shown, withdrawn, entries[-1].changed if entries else after)
 
-    def indicators(self, reader: Reader, limit: int = 200) -> list[dict[str, Any]]:
-        """The newest indicators of this reader, for lists on screen."""
+    def origins(self, reader: Reader, ids: Iterable[str]) -> list[bytes]:
+        """Sealed notes of what these indicators came from, for the record of who hands them out."""
+        return list(self._store.origins(audience_of(reader), ids).values())
+
+    def indicators(self, reader: Reader, limit: int = 200, use: Use = BY_LIST) -> list[dict[str, Any]]:
+        """The newest indicators of this reader, for lists on screen; recorded before they are given."""
         audience = audience_of(reader)
         with self._lock(audience):
             self.refresh(reader)
             items = [_records.decode(e.record) for e in self._store.newest(audience, limit)]
+            self._handed(reader, use, {item.id for item in items})
             self._store.served(audience, {item.id for item in items})
         return [_listed(item) for item in items]
 
@@ -111,15 +124,16 @@ class Publications:
         """
         now, made = self._clock(), dict[str, list[Version]]()
         desk = Desk(audience_of(reader), self.publisher, now)
-        for pattern, item in indicators_from(observables, self._allow(), now).items():
+        for key, item in indicators_from(observables, self._allow(), now).items():
             draft = Draft(desk)
             draft.show(item, None, touched=False)
-            made[pattern] = [*draft.markings.values(), *draft.versions]
+            made[key] = [*draft.markings.values(), *draft.versions]
         return made
 
     def _recompute(self, reader: Reader, standing: Standing, state: State | None, now: int) -> Change:
         draft = Draft(Desk(audience_of(reader), self.publisher, now))
-        fresh = indicators_from(self._source.observables(reader, None), self._allow(), now)
+        origins: Origins = {}
+        fresh = indicators_from(self._source.observables(reader, None, origins=origins), self._allow(), now)
         known = self._store.entries(draft.desk.audience, None)
         for key, old in known.items():
             if key not in fresh:
@@ -130,16 +144,24 @@ class Publications:
             draft.versions[:0] = statics(self.publisher)
         self._define(draft)
         moved = state is not None and state.epoch != standing.epoch
-        return draft.finish(State(standing.epoch, standing.watermark, standing.good_until), fresh=moved)
+        change = draft.finish(State(standing.epoch, standing.watermark, standing.good_until), fresh=moved)
+        return msgspec.structs.replace(change, origins=_by_key(origins, fresh))
 
     def _continue(self, reader: Reader, standing: Standing, state: State, now: int) -> Change:
         draft = Draft(Desk(audience_of(reader), self.publisher, now))
-        fresh = indicators_from(self._source.observables(reader, state.watermark), self._allow(), now)
+        origins: Origins = {}
+        since = state.watermark
+        fresh = indicators_from(self._source.observables(reader, since, origins=origins), self._allow(), now)
         known = self._store.entries(draft.desk.audience, fresh)
         for key, new in fresh.items():
             draft.show(new, known.get(key), touched=True)
         self._define(draft)
-        return draft.finish(State(state.epoch, standing.watermark, state.good_until), fresh=False)
+        change = draft.finish(State(state.epoch, standing.watermark, state.good_until), fresh=False)
+        return msgspec.structs.replace(change, origins=_by_key(origins, fresh))
+
+    def _handed(self, reader: Reader, use: Use, ids: Collection[str]) -> None:
+        if self._record is not None:
+            self._record.handed(reader, use, self.origins(reader, ids), len(ids))
 
     def _define(self, draft: Draft) -> None:
         """Markings the audience does not have yet come before what is marked with them."""
@@ -149,6 +171,12 @@ class Publications:
     def _lock(self, audience: str) -> threading.RLock:
         with self._guard:
             return self._locks.setdefault(audience, threading.RLock())
+
+
+def _by_key(origins: Origins, fresh: Mapping[str, Indicator]) -> dict[str, bytes]:
+    """Notes by pattern, of what became an indicator."""
+    found = {pattern(kind, value): body for (kind, value), body in origins.items() if kind in LIFE_DAYS}
+    return {key: body for key, body in found.items() if key in fresh}
 
 
 def audience_of(reader: Reader) -> str:

@@ -13,15 +13,18 @@ from collections.abc import Callable, Iterable, Mapping
 
 from commonwatch.agreements.reader import Reader
 from commonwatch.govern.policy import DecisionLog
+from commonwatch.govern.taken import Use
 from commonwatch.hub.jobs.loop import Loop
 from commonwatch.hub.push import Broadcaster
 from commonwatch.share import promulgate
+from commonwatch.share.ports import Record
 from commonwatch.share.publication import Publications
 from commonwatch.wire.messages import Indicators, Withdraw
 
 log = logging.getLogger("commonwatch.hub")
 #: Seconds: to let batches that come together be told together; between looks without news.
 GATHER, IDLE = 0.05, 3.0
+GATEWAY = Use("gateway", "gateway")
 Audience = Callable[[], Mapping[str, Reader]]
 
 
@@ -29,11 +32,11 @@ class Telling(Loop):
     """The loop. `wake` it after a batch was stored or the policy changed; `stop` ends it."""
 
     def __init__(
-        self, publications: Publications, push: Broadcaster, audience: Audience, decisions: DecisionLog
+        self, publications: Publications, push: Broadcaster, audience: Audience, decisions: DecisionLog, record: Record
     ) -> None:
         super().__init__("telling", idle=IDLE, gather=GATHER)
         self._publications, self._push = publications, push
-        self._audience, self._decisions = audience, decisions
+        self._audience, self._decisions, self._record = audience, decisions, record
         self._listeners: dict[str, promulgate.Listener] = {}
         self._news.set()  # after a start everything is news
 
@@ -59,6 +62,7 @@ class Telling(Loop):
             self._decisions.decided(reader, "indicators-withdrawn", {"indicators": len(message.ids)})
             self._push.withdraw(org, message.ids)
         else:
-            self._decisions.decided(reader, "indicators-shared", {"indicators": len(message.items)})
+            origins = self._publications.origins(reader, [item.id for item in message.items])
+            self._record.handed(reader, GATEWAY, origins, len(message.items))
             self._push.publish_indicators(org, message.items)
         return True

@@ -10,7 +10,6 @@ from __future__ import annotations
 import logging
 
 from commonwatch.detect.watch import Watch
-from commonwatch.govern.policy import DecisionLog
 from commonwatch.hub import alerts
 from commonwatch.hub.jobs.loop import Loop
 from commonwatch.hub.jobs.tell import Audience
@@ -24,14 +23,14 @@ REST, IDLE = 5.0, 60.0
 class Warn(Loop):
     """The loop. `wake` it after a batch was stored or the policy changed; `stop` ends it."""
 
-    def __init__(self, watch: Watch, push: Broadcaster, audience: Audience, decisions: DecisionLog) -> None:
+    def __init__(self, watch: Watch, push: Broadcaster, audience: Audience, record: alerts.Recorded) -> None:
         super().__init__("warning", idle=IDLE)
-        self._watch, self._push, self._audience, self._decisions = watch, push, audience, decisions
+        self._watch, self._push, self._audience, self._record = watch, push, audience, record
 
     def turn(self) -> None:
         """Bring everybody's alerts up to date. Whatever fails is logged by type and tried again."""
         try:
-            alerts.step(self._watch, self._audience().values(), self._push.alert, self._decisions)
+            alerts.step(self._watch, self._audience().values(), self._push.alert, self._record)
         except Exception as error:
             log.warning("looking for alerts failed and will be tried again: %s", type(error).__name__)
             self.wake()
