@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import threading
 import time
 
@@ -12,7 +13,7 @@ from sqlglot import exp
 from commonwatch.errors import CommonwatchError, Gone, NotFound, NotPermitted, Unavailable
 from commonwatch.govern.query import Constraint, Filter, Rows, Top
 from commonwatch.store import Store
-from doubles.govern import EXACT, NOW, Policy, batch, documents, events, govern, org, reader, share, to
+from doubles.govern import EXACT, NOW, Policy, batch, documents, event, events, govern, org, reader, share, to
 
 
 def both(**states: str) -> Policy:
@@ -184,3 +185,17 @@ def test_decisions_are_logged_without_values(world):
     ((who, kind, detail),) = here._log.seen
     assert (who.org, kind, detail["rows"], detail["epoch"]) == ("mssp", "query", 80, 1)
     assert "203.0." not in repr(here._log.seen)
+
+
+@pytest.mark.parametrize("several", [3, 90])
+def test_tied_tokens_are_chosen_alike_however_the_rows_lie(tmp_path, several):
+    """Few tied tokens are chosen by their text, many by the reader's shuffle: never by how rows are stored."""
+    clause = share("a", to("mssp"), {"time": "exact", "src_ip": "pseudonym"})
+    rules = Policy([documents("acme", clause)], [org("acme"), org("mssp", "mssp")])
+    found = [event(random.Random(n), src_ip=f"198.51.100.{n}", event_class=1, tlp=0) for n in range(several)]
+    ours = govern(tmp_path / "one", rules, batch("acme", found))
+    theirs = govern(tmp_path / "other", rules, *(batch("acme", [e]) for e in reversed(found)))
+    theirs._store.compact()
+    asked = [here.ask(reader(), Top(by="src_ip", limit=2)).rows for here in (ours, theirs, ours)]
+    assert asked[0] == asked[1] == asked[2]
+    assert [row.cells[1] for row in asked[0]] == [1, 1]

@@ -132,7 +132,7 @@ class ColumnInfo(msgspec.Struct, frozen=True):
     disclosure: str | None = None
 
 
-class Row(msgspec.Struct, frozen=True):
+class Row(msgspec.Struct, frozen=True, gc=False):
     """One row: the reader's own reference to it (rows only), its cells, and indices into `Answer.clauses`."""
 
     cells: list[Cell]

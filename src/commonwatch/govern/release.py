@@ -97,7 +97,7 @@ def build(asking: Asking, made: Made, fields: Callable[[], Sequence[FieldShown]]
     return Release(meta["release"], body, made.good_until, meta, _info(meta, name, len(timed), len(body)))
 
 
-def _cells(asking: Asking) -> tuple[str, list[tuple[list[Any], int]]]:
+def _cells(asking: Asking) -> tuple[str, list[tuple[tuple[Any, ...], int]]]:
     """The finest bin that time precision and size allow, and the cells."""
     finest = asking.bin("15m", Predicates([], [], [], Window()))
     by = [DIMS[key] for key in CUBE]
@@ -112,7 +112,7 @@ def _cells(asking: Asking) -> tuple[str, list[tuple[list[Any], int]]]:
 
 
 def _coded(
-    asking: Asking, cells: Sequence[tuple[list[Any], int]], name: str
+    asking: Asking, cells: Sequence[tuple[tuple[Any, ...], int]], name: str
 ) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
     """Codes for the cells in order of the dims, the dims that say what they mean, and what is derived."""
     time, starts = _time_dim(asking, cells, name)
@@ -130,7 +130,7 @@ def _coded(
     return {"dims": dims, "derived": derived}, columns
 
 
-def _time_dim(asking: Asking, cells: Sequence[tuple[list[Any], int]], name: str) -> tuple[dict[str, Any], Codes]:
+def _time_dim(asking: Asking, cells: Sequence[tuple[tuple[Any, ...], int]], name: str) -> tuple[dict[str, Any], Codes]:
     size = BINS[name]
     starts = np.array([key[0] for key, _ in cells], np.int64)
     first = int(starts.min()) if len(starts) else asking.table.now // size * size

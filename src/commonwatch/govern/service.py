@@ -349,12 +349,10 @@ def _cube(_: Govern, context: Context, query: Cube) -> Answer:
     found = context.asking.predicates(query.filter, context.watermark)
     used = context.asking.bin(query.bin, found) if query.bin else None
     cells = context.asking.cube(by, found, BINS[used] if used else None)
-    if used:
-        cells = [([None if c[0] is None else instant_text(c[0]), *c[1:]], n) for c, n in cells]
-    cells.sort(key=lambda cell: [(t is None, t or "") for t in cell[0]])
     columns = [ColumnInfo("time", "time", "time", "time")] * bool(used)
     columns += [ColumnInfo(d.key, d.label, "text", d.field) for d in by]
-    rows = [Row([*key, n]) for key, n in cells]
+    texts = {start: instant_text(start) for start in {key[0] for key, _ in cells} if isinstance(start, int)}
+    rows = [Row([texts.get(key[0], key[0]), *key[1:], n]) for key, n in cells]
     return _answer(context, [*columns, _events()], rows, bin=used, total=sum(n for _, n in cells))
 
 

@@ -1,8 +1,8 @@
 """One request under one decision table: its session, its relation, and the typed queries over it.
 
 Rules held here: counts are counts of rows this reader may see; ties are broken by shown values, or, where those are
-tokens, by the reader's own shuffle, never by arrival or by a held value; a bin is never finer than the coarsest time
-precision behind it; every answer says its bin, its epoch and as of when.
+very many tokens, by the reader's own shuffle, never by arrival or by a held value; a bin is never finer than the
+coarsest time precision behind it; every answer says its bin, its epoch and as of when.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from sqlglot import exp
 
 from commonwatch.errors import InvalidInput
@@ -29,6 +30,8 @@ from commonwatch.govern.snapshot import Part, Snapshot, through
 from commonwatch.store import Limits, Session, Store
 
 BINS: dict[str, int] = {"15m": 15 * MINUTE, "1h": HOUR, "6h": 6 * HOUR, "1d": DAY, "1w": 7 * DAY}
+#: Tied tokens that are made only to choose between them.
+TIED = 64
 LIMITS = Limits(seconds=30.0, rows=2_000_000)
 #: What a question reads from.
 Reading = exp.Table | exp.Subquery
@@ -90,31 +93,47 @@ class Asking:
 
     def top(self, dim: Dim, found: Predicates, limit: int) -> tuple[Groups, int, int]:
         """The most frequent shown values with their counts, the count of all other values, and of all rows."""
-        tree, names = self._grouped(dim, found)
-        everything, shown = _sum_over(), _sum_over(dims.has_value(dim, names))
-        outer = exp.select("*").from_(tree.subquery("g")).select(everything.as_("all_n"), shown.as_("shown_n"))
-        best = exp.select("*").from_(outer.subquery("g")).where(dims.has_value(dim, names))
-        best = best if dim.shape == "code" else best.limit(limit)
-        best = best.order_by(exp.Ordered(this=_g("n"), desc=True), *self._ties(dim, names))
-        rows = self.run(best)
+        rows, names = self._ranked(dim, found, limit)
         groups = self._merged([dim], rows, [names])[:limit]
         total = self._total(found) if dim.many else _first(rows, "all_n")
         if not rows.num_rows and not dim.many:
             total = self._total(found)
         return groups, _first(rows, "shown_n") - sum(n for _, n in groups), total
 
+    def _ranked(self, dim: Dim, found: Predicates, limit: int) -> tuple[pa.Table, list[str]]:
+        """The largest groups. Of tokens those that tie with the last: all, or, where they are many, by the shuffle."""
+        if not dim.keyed:
+            return self._best(dim, found, limit, tied=False)
+        rows, names = self._best(dim, found, limit + TIED, tied=False)
+        if rows.num_rows <= limit:
+            return rows, names
+        least = rows["n"][limit - 1].as_py()
+        if rows.num_rows == limit + TIED and rows["n"][-1].as_py() == least:
+            return self._best(dim, found, limit, tied=True)
+        return rows.filter(pc.greater_equal(rows["n"], least)), names
+
+    def _best(self, dim: Dim, found: Predicates, limit: int, *, tied: bool) -> tuple[pa.Table, list[str]]:
+        tree, names = self._grouped(dim, found, tied=tied)
+        everything, shown = _sum_over(), _sum_over(dims.has_value(dim, names))
+        outer = _from(_all(), tree.subquery("g", copy=False))
+        outer = outer.select(everything.as_("all_n"), shown.as_("shown_n"), copy=False)
+        best = _from(_all(), outer.subquery("g", copy=False)).where(dims.has_value(dim, names), copy=False)
+        best = best if dim.shape == "code" else best.limit(limit, copy=False)
+        order = [exp.Ordered(this=_g("n"), desc=True), *self._ties(dim, names, tied=tied)]
+        return self.run(best.order_by(*order, copy=False)), names
+
     def distinct(self, dim: Dim, found: Predicates) -> int:
         """How many different values are shown."""
-        tree, names = self._grouped(dim, found)
-        counted = exp.select(_count()).from_(tree.subquery("g")).where(dims.has_value(dim, names))
+        tree, names = self._grouped(dim, found, tied=False)
+        counted = _from([_count()], tree.subquery("g", copy=False)).where(dims.has_value(dim, names), copy=False)
         return _first(self.run(counted), "n")
 
     def histogram(self, found: Predicates, asked: str) -> tuple[list[tuple[int, int]], int, str]:
         """(start of bin, count) in order; how many rows have no time fine enough; the bin that was used."""
         view = self.view(found, ["time", "grain"])
         keys = [binned(BINS["1w"], BINS[asked]).as_("bin"), column("grain").as_("grain")]
-        tree = exp.select(*keys, _count()).from_(view).where(*found.shown)
-        rows = self.run(tree.group_by(exp.Literal.number(1), exp.Literal.number(2)))
+        tree = _from([*keys, _count()], view).where(*found.shown, copy=False)
+        rows = self.run(tree.group_by(exp.Literal.number(1), exp.Literal.number(2), copy=False))
         starts, grains, counts = (rows[name].to_pylist() for name in ("bin", "grain", "n"))
         name = _finest(asked, [g for g, b in zip(grains, starts, strict=True) if b is not None])
         bins: dict[int, int] = {}
@@ -130,8 +149,8 @@ class Asking:
         rows = self.run(exp.select(exp.Max(this=column("grain")).as_("n")).from_(view).where(*found.shown, fine))
         return _finest(asked, [rows["n"][0].as_py() or 1])
 
-    def cube(self, by: Sequence[Dim], found: Predicates, size: int | None) -> list[tuple[list[Any], int]]:
-        """([bin start or None] + shown texts, count) for every combination; withheld and empty are told apart."""
+    def cube(self, by: Sequence[Dim], found: Predicates, size: int | None) -> list[tuple[tuple[Any, ...], int]]:
+        """((bin start or None,) + shown texts, count) of every combination in order; withheld and empty differ."""
         view = self.view(found, [c for d in by for c in (*d.needs, *d.flags)] + (["time", "grain"] if size else []))
         keys: list[exp.Expr] = [binned(size, size)] if size else []
         layout = []
@@ -140,27 +159,24 @@ class Asking:
             layout.append([f"g{len(keys) + i}" for i in range(len(group))])
             keys += group
         named = [k.as_(f"g{i}") for i, k in enumerate(keys)]
-        tree = exp.select(*named, _count()).from_(view).where(*found.shown)
-        rows = self.run(tree.group_by(*(exp.Literal.number(i + 1) for i in range(len(keys)))))
+        tree = _from([*named, _count()], view).where(*found.shown, copy=False)
+        rows = self.run(tree.group_by(*(exp.Literal.number(i + 1) for i in range(len(keys))), copy=False))
         return self._cells(by, rows, layout, timed=size is not None)
 
     def _cells(
         self, by: Sequence[Dim], rows: pa.Table, layout: list[list[str]], *, timed: bool
-    ) -> list[tuple[list[Any], int]]:
+    ) -> list[tuple[tuple[Any, ...], int]]:
         columns: list[list[Any]] = [rows["g0"].to_pylist()] if timed else []
         for dim, names in zip(by, layout, strict=True):
             shown = dims.texts(dim, self.table, self.vault, [rows[n].to_pylist() for n in names[:-1]])
+            empty = {True: dims.ABSENT_TEXT, False: dims.WITHHELD_TEXT}
             flags = rows[names[-1]].to_pylist()
-            columns.append(
-                [
-                    t if t is not None else dims.ABSENT_TEXT if g else dims.WITHHELD_TEXT
-                    for t, g in zip(shown, flags, strict=True)
-                ]
-            )
+            columns.append([empty[bool(g)] if t is None else t for t, g in zip(shown, flags, strict=True)])
         merged: dict[tuple[Any, ...], int] = {}
-        for *key, n in zip(*columns, rows["n"].to_pylist(), strict=True):
-            merged[tuple(key)] = merged.get(tuple(key), 0) + n
-        return [(list(key), n) for key, n in merged.items()]
+        for key, n in zip(zip(*columns, strict=True), rows["n"].to_pylist(), strict=True):
+            merged[key] = merged.get(key, 0) + n
+        untimed = [cell for cell in merged.items() if cell[0][0] is None]
+        return sorted(cell for cell in merged.items() if cell[0][0] is not None) + sorted(untimed, key=_after_time)
 
     def taken(self, found: Predicates) -> dict[int, int]:
         """Decision number -> how many events the predicates find under it."""
@@ -173,19 +189,20 @@ class Asking:
         """The reader's own order of rows that are otherwise equal."""
         return exp.BitwiseXor(this=column("shuffle"), expression=number(self.shuffle))
 
-    def _grouped(self, dim: Dim, found: Predicates) -> tuple[exp.Select, list[str]]:
+    def _grouped(self, dim: Dim, found: Predicates, *, tied: bool) -> tuple[exp.Select, list[str]]:
         keys = dims.group(dim, self.table)
-        view = self.view(found, [*dim.needs, "shuffle"] if dim.keyed else dim.needs)
+        view = self.view(found, [*dim.needs, "shuffle"] if tied else dim.needs)
         names = [f"g{i}" for i in range(len(keys))]
-        tree = exp.select(*(k.as_(n) for k, n in zip(keys, names, strict=True)), _count()).from_(view)
-        if dim.keyed:
-            tree = tree.select(exp.Min(this=self.ties()).as_("tie"))
-        tree = tree.where(*found.shown) if found.shown else tree
-        return tree.group_by(*(exp.Literal.number(i + 1) for i in range(len(keys)))), names
+        made: list[exp.Expr] = [*(k.as_(n) for k, n in zip(keys, names, strict=True)), _count()]
+        if tied:
+            made.append(exp.Min(this=self.ties()).as_("tie"))
+        tree = _from(made, view)
+        tree = tree.where(*found.shown, copy=False) if found.shown else tree
+        return tree.group_by(*(exp.Literal.number(i + 1) for i in range(len(keys))), copy=False), names
 
-    def _ties(self, dim: Dim, names: Sequence[str]) -> list[exp.Expr]:
+    def _ties(self, dim: Dim, names: Sequence[str], *, tied: bool) -> list[exp.Expr]:
         if dim.keyed:
-            return [_g("tie")]
+            return [_g("tie")] if tied else []
         return [exp.Ordered(this=_g(n), desc=False, nulls_first=False) for n in names]
 
     def _merged(self, by: Sequence[Dim], rows: pa.Table, layout: Sequence[Sequence[str]]) -> Groups:
@@ -253,6 +270,16 @@ def instant_text(micros: int) -> str:
     return f"{text}.{rest:06d}Z" if rest else f"{text}Z"
 
 
+def _from(columns: Sequence[exp.Expr], source: exp.Expr) -> exp.Select:
+    """A selection built without copying its parts."""
+    made: exp.Select = exp.Select(expressions=list(columns)).from_(source, copy=False)
+    return made
+
+
+def _all() -> list[exp.Expr]:
+    return [exp.Star()]
+
+
 def _count() -> exp.Expr:
     return exp.cast(exp.Count(this=exp.Star()), "BIGINT").as_("n")
 
@@ -272,5 +299,5 @@ def _first(rows: pa.Table, name: str) -> int:
     return int(rows[name][0].as_py()) if rows.num_rows else 0
 
 
-def _pairs(rows: pa.Table) -> list[tuple[int | None, int]]:
-    return list(zip(rows["bin"].to_pylist(), rows["n"].to_pylist(), strict=True))
+def _after_time(cell: tuple[tuple[Any, ...], int]) -> tuple[Any, ...]:
+    return cell[0][1:]
