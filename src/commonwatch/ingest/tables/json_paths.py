@@ -64,7 +64,7 @@ def _gather(found: list[dict[str, Any]], path: str, made: dict[str, Any], depth:
 
 
 def nest(values: dict[str, Any]) -> dict[str, Any]:
-    """The inverse for paths without `[]`; `list[].member` becomes one object a value."""
+    """The inverse: `list[].member` becomes one object a value, `list[0].member` the first object of a list."""
     made: dict[str, Any] = {}
     for path, value in values.items():
         _put(made, path.split("."), value)
@@ -75,9 +75,9 @@ def _put(made: dict[str, Any], steps: list[str], value: Any) -> None:
     head, *rest = steps
     if not rest:
         made[head] = value
-    elif head.endswith("[]"):
-        many = value if isinstance(value, list) else [value]
-        known = made.setdefault(head[:-2], [])
+    elif head.endswith(("[]", "[0]")):
+        many = value if isinstance(value, list) and head.endswith("[]") else [value]
+        known = made.setdefault(head.partition("[")[0], [])
         while len(known) < len(many):
             known.append({})
         for item, one in zip(known, many, strict=False):

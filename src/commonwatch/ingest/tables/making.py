@@ -13,12 +13,16 @@ from commonwatch.events.event import Event
 from commonwatch.ingest.outcome import Outcome, Parsed, Skipped, quarantine
 from commonwatch.ingest.source import Context
 from commonwatch.ingest.tables.reading import READINGS, first
-from commonwatch.ingest.tables.table import Col, Drop, Table, Tables
+from commonwatch.ingest.tables.table import PAIRS, Col, Drop, Table, Tables
 from commonwatch.ingest.values.families import family_of
 from commonwatch.ingest.values.places import NOWHERE, Place, direction
 from commonwatch.ingest.values.times import YEAR_2000
 
 _ADDRESSES = frozenset({"src_ip", "dst_ip"})
+#: Where a value that says something else is nothing wrong: a host that is an address, an action that is no verdict.
+_MAY_BE_OTHER = frozenset({"domain", "verdict"})
+#: Characters of a source's own word for severity that are kept.
+_RAW = 16
 _ABSENT: tuple[object, ...] = (None, "", [], {})
 
 
@@ -86,7 +90,7 @@ def _fill(event: Event, col: Col, values: Mapping[str, Any], context: Context, d
             continue
         if _take(event, col, value, context):
             return
-        if col.column != "domain":  # a host that is an address is no domain, and nothing is wrong with it
+        if col.column not in _MAY_BE_OTHER:
             drop(path)
 
 
@@ -102,6 +106,11 @@ def _take(event: Event, col: Col, value: Any, context: Context) -> bool:
         made = (col.read or READINGS[name])(value)
     if made is None or made == ():
         return False
+    if name in PAIRS:
+        first_name, second = PAIRS[name]
+        setattr(event, first_name, made[0] if name == "verdict" else made)
+        setattr(event, second, made[1] if name == "verdict" else str(value)[:_RAW])
+        return True
     setattr(event, name, made)
     if name == "malware_names":
         event.malware_family = family_of(made[0])
@@ -115,6 +124,8 @@ def _fill_address(event: Event, side: str, text: str | None, context: Context) -
         return False
     setattr(event, f"{side}_ip", place.address)
     setattr(event, f"{side}_scope", place.scope)
-    setattr(event, f"{side}_country", place.country)
-    setattr(event, f"{side}_asn", place.asn)
+    if place.country is not None:
+        setattr(event, f"{side}_country", place.country)
+    if place.asn is not None:
+        setattr(event, f"{side}_asn", place.asn)
     return True

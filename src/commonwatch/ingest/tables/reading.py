@@ -131,14 +131,42 @@ def _own(name: str) -> Callable[[Any], Any]:
     return long_text if name in _LONG else text
 
 
+#: Words for verdicts -> (action_id, disposition_id), and the word that stands for each pair.
+_VERDICTS: Final[dict[str, tuple[int, int]]] = {
+    "allowed": (1, 1), "allow": (1, 1), "accept": (1, 1), "accepted": (1, 1), "permit": (1, 1), "permitted": (1, 1),
+    "pass": (1, 1), "blocked": (2, 2), "block": (2, 2), "deny": (2, 2), "denied": (2, 2), "reject": (2, 2),
+    "rejected": (2, 2), "refused": (2, 2), "drop": (2, 6), "dropped": (2, 6), "quarantine": (2, 3),
+    "quarantined": (2, 3), "delete": (2, 5), "deleted": (2, 5), "clean": (4, 11), "cleaned": (4, 11), "log": (3, 17),
+    "logged": (3, 17), "alert": (3, 15), "detect": (3, 15), "detected": (3, 15), "reset": (2, 21),
+}  # fmt: skip
+_VERDICT_WORDS: Final = {pair: word for word, pair in reversed(_VERDICTS.items())}
+
+
+def verdict(value: Any) -> tuple[int, int] | None:
+    """What a word such as `deny` or `Dropped` means; None for a word that is no verdict."""
+    found = first(value)
+    return _VERDICTS.get(found.strip().casefold()) if found else None
+
+
+def verdict_word(pair: tuple[int, int]) -> str | None:
+    """The word for a verdict."""
+    return _VERDICT_WORDS.get(pair)
+
+
 #: column -> its reading. Addresses and times are read by the engine, which knows places and zones.
-READINGS: Final[dict[str, Callable[[Any], Any]]] = {
-    name: _own(name) for name, c in COLUMNS.items() if c.role == "value" and c.kind not in {"addr", "ts"}
-} | _special()
+READINGS: Final[dict[str, Callable[[Any], Any]]] = (
+    {name: _own(name) for name, c in COLUMNS.items() if c.role == "value" and c.kind not in {"addr", "ts"}}
+    | _special()
+    | {"verdict": verdict}
+)
 
 
 def show(column: str, value: Any) -> Any:
     """A value as a source would write it; the inverse of the column's reading."""
+    if column == "verdict":
+        return verdict_word(value)
+    if column == "severity":
+        return value
     if isinstance(value, bytes):
         return value.hex()
     if COLUMNS[column].kind == "addr":

@@ -23,6 +23,9 @@ Drop = Callable[[str], None]
 class Col(NamedTuple):
     """One column and the paths that feed it. `read` and `show` replace the column's own reading and its inverse.
 
+    Two names stand for a pair of columns: `verdict` (action and disposition; `read` gives both numbers, `show` takes
+    both) and `severity` (the OCSF number that `read` gives, beside the source's own word).
+
     `also` are further columns that `read` or the table's last step changes because of these paths. `when` is a path and
     the value it must have for the row to be used.
     """
@@ -74,10 +77,19 @@ class Tables:
         yield from (Map(path, ("time",), also=("time_quality",)) for path in self.times)
         for col in table.cols:
             if col.when is not None:
-                yield Map(col.when[0], (col.column,), "decides where the value goes")
+                yield Map(col.when[0], columns_of(col.column), "decides where the value goes")
             note = f"where `{col.when[0]}` is `{col.when[1]}`" if col.when else col.note
             for path in col.sources:
-                yield Map(path, (col.column,), note, also=(*also_of(col.column), *col.also))
+                yield Map(path, columns_of(col.column), note, also=(*also_of(col.column), *col.also))
+
+
+#: What stands for a pair of columns.
+PAIRS = {"verdict": ("action_id", "disposition_id"), "severity": ("severity_id", "severity_raw")}
+
+
+def columns_of(column: str) -> tuple[str, ...]:
+    """The columns that a row fills."""
+    return PAIRS.get(column, (column,))
 
 
 def also_of(column: str) -> tuple[str, ...]:

@@ -101,9 +101,20 @@ def techniques(texts: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(m[0].replace("_", ".") for text in texts for m in _TECHNIQUE.finditer(text)))
 
 
+#: ATT&CK Enterprise tactics by name.
+_TACTIC_NAMES: Final[dict[str, str]] = {
+    "reconnaissance": "TA0043", "resource development": "TA0042", "initial access": "TA0001", "execution": "TA0002",
+    "persistence": "TA0003", "privilege escalation": "TA0004", "defense evasion": "TA0005",
+    "credential access": "TA0006", "discovery": "TA0007", "lateral movement": "TA0008", "collection": "TA0009",
+    "command and control": "TA0011", "exfiltration": "TA0010", "impact": "TA0040",
+}  # fmt: skip
+
+
 def tactics(texts: tuple[str, ...]) -> tuple[str, ...]:
-    """ATT&CK tactic numbers."""
-    return tuple(dict.fromkeys(m[0] for text in texts for m in _TACTIC.finditer(text)))
+    """ATT&CK tactic numbers, also from the tactics' names."""
+    numbers = [m[0] for text in texts for m in _TACTIC.finditer(text)]
+    named = [_TACTIC_NAMES.get(text.strip().replace("-", " ").replace("_", " ").lower()) for text in texts]
+    return tuple(dict.fromkeys([*numbers, *filter(None, named)]))
 
 
 def listed(value: list[str] | str | None) -> tuple[str, ...]:
