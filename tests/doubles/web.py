@@ -312,7 +312,7 @@ class Accesses:
             readers=[], agreements=[], clauses=[], surfaces=[], days=[], words=nothing, names=nothing, uses=0
         )
 
-    def proof(self, principal: Principal, access: str) -> dict[str, Any]:
+    def proof(self, principal: Principal, access: str, size: int = 0) -> dict[str, Any]:
         raise NotFound("no such access")
 
     async def watch(self, principal: Principal) -> AsyncIterator[tuple[str, dict[str, Any]]]:

@@ -20,7 +20,7 @@ from commonwatch.agreements.decode import canonical, decode, digest, from_json, 
 from commonwatch.agreements.document import Agreement, Document
 from commonwatch.agreements.english import read, say
 from commonwatch.cli import agreement_questions as asked
-from commonwatch.cli import drafting
+from commonwatch.cli import drafting, seen
 from commonwatch.errors import CommonwatchError, InvalidInput
 
 
@@ -51,6 +51,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     asked.add_world(one)
     one = _command(actions, "impact", "what a change newly shows and no longer shows", _impact)
     asked.add_impact(one)
+    seen.add(actions)
     drafting.add(actions)
 
 

@@ -7,7 +7,9 @@ sent to the one hub that was named, and redirects are not followed; what the hub
 from __future__ import annotations
 
 import argparse
+import json
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -63,6 +65,26 @@ class Client:
     def delete(self, path: str) -> None:
         """Remove it."""
         self.send("DELETE", path)
+
+    def events(self, path: str) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Server-sent events (name, JSON) until the hub ends the stream. Raises as `send` does."""
+        try:
+            with self._http.stream("GET", path.lstrip("/")) as answer:
+                if not answer.is_success:
+                    answer.read()
+                    raise _problem(answer)
+                name = ""
+                for line in answer.iter_lines():
+                    field, _, value = line.partition(": ")
+                    if field == "event":
+                        name = value
+                    elif field == "data":
+                        yield name, json.loads(value)
+        except httpx.HTTPError as error:
+            what = f"the stream broke off ({type(error).__name__})"
+            raise Unavailable(
+                what, where=str(self._http.base_url), todo="check the network, then begin again"
+            ) from None
 
     def send(self, method: str, path: str, **more: Any) -> httpx.Response:
         """Any request. Raises the hub's problem as the error it is, Unavailable when the hub does not answer."""

@@ -73,11 +73,14 @@ class Reading:
             uses=sum(s.uses for s in sums),
         )
 
-    def proof(self, principal: Principal, access: str) -> dict[str, Any]:
-        """That an access is bound by the audit log: the checkpoint, and a proof as `audit verify` takes it."""
+    def proof(self, principal: Principal, access: str, size: int = 0) -> dict[str, Any]:
+        """That an access is bound by the audit log: the checkpoint, and a proof as `audit verify` takes it.
+
+        `size`: prove it against an earlier checkpoint of that size instead.
+        """
         found, inside = self._book.proven(principal.reader.org, access)
         head = self._audit.checkpoint()
-        logged = self._audit.inclusion(found.leaf, head.size) | {"data": self._audit.entry(found.leaf).decode()}
+        logged = self._audit.inclusion(found.leaf, size or head.size) | {"data": self._audit.entry(found.leaf).decode()}
         return {"checkpoint": msgspec.structs.asdict(head), "proof": logged | {"access": inside}}
 
     async def watch(self, principal: Principal) -> AsyncIterator[tuple[str, dict[str, Any]]]:

@@ -30,6 +30,7 @@ Req = Request[Any, Any, Any]
 Text = Annotated[str, QueryParameter(max_length=200)]
 Since = Annotated[str, QueryParameter(max_length=40, description="an RFC 3339 instant, or back from now: 24h, 30d")]
 Clause = Annotated[str, QueryParameter(max_length=300, description="a clause's name, or agreement@version#clause")]
+Size = Annotated[int, QueryParameter(ge=0, le=2**53)]
 Limit = Annotated[int, QueryParameter(ge=1, le=1_000)]
 Format = Annotated[Literal["csv", "json"], QueryParameter(name="format")]
 MOST_EXPORTED, A_PAGE, EVER = 100_000, 1_000, 1 << 62
@@ -95,10 +96,13 @@ async def stream(request: Req) -> Stream:
 
 
 @get("/{access:str}/proof")
-async def proof(request: Req, access: FromPath[str]) -> Plain:
-    """The proof that the audit log binds an access, with the checkpoint it leads to: keep both."""
+async def proof(request: Req, access: FromPath[str], size: Size = 0) -> Plain:
+    """The proof that the audit log binds an access, with the checkpoint it leads to: keep both.
+
+    With `size` the proof leads to an earlier checkpoint of that size, which you keep.
+    """
     here = room(request)
-    return await here.workers.brief(here.ports.accesses.proof, user(request), access)
+    return await here.workers.brief(here.ports.accesses.proof, user(request), access, size)
 
 
 def table(accesses: list[AccessInfo]) -> bytes:
