@@ -140,6 +140,9 @@ CALLS: dict[str, list[Call]] = {
         Call("/api/agreements/alder-service/export"), Call("/api/agreements/none/export"),
     ],
     "GET /api/duties": [Call("/api/duties")],
+    "GET /api/keys": [Call("/api/keys")],
+    "POST /api/keys": [Call("/api/keys", "POST", {"public": "A" * 43, "statement": {"payload": "x"}})],
+    "POST /api/keys/held": [Call("/api/keys/held", "POST")],
     "GET /api/drafts": [Call("/api/drafts")],
     "PUT /api/drafts/{draft:str}": [
         Call("/api/drafts/mine", "PUT", {"document": {"id": "x"}, "shared": True}),

@@ -330,7 +330,7 @@ def ports(**changed: Any) -> Ports:
     made: dict[str, Any] = {
         "govern": Govern(), "accounts": Accounts(), "agreements": Agreements(), "gateways": Gateways(),
         "notices": Notices(), "notifications": Notifications(), "accesses": Accesses(), "drafts": None, "templates": None, "offers": None, "audit": Audit(), "intelligence": Intelligence(), "epoch": lambda: 3, "now": lambda: 7,
-        "lives": None,
+        "lives": None, "signing_keys": None,
         "previews": Previews(),
     }  # fmt: skip
     return Ports(**{**made, **changed})

@@ -50,7 +50,7 @@ from commonwatch.web.auth import taxii_reader
 from commonwatch.web.ports import Ports, Principal
 
 LOCK = "serving.lock"
-CHECKPOINT, COMPACT = 10.0, 300.0
+CHECKPOINT, COMPACT, MILESTONES = 10.0, 300.0, 5.0
 DAY = 86_400 * MICROS
 
 
@@ -92,6 +92,7 @@ class Hub:
         self.upkeep = Upkeep(
             [
                 Job("the checkpoint", CHECKPOINT, self.audit.checkpoint),
+                Job("what the clock brings", MILESTONES, self.core.milestones.turn),
                 Job("compaction", COMPACT, lambda: self.store.compact(now() // DAY * DAY)),
             ]
         )
@@ -158,7 +159,7 @@ class Hub:
             govern=self.govern, accounts=core.accounts, agreements=core.agreements, gateways=core.gateways,
             notices=core.notices, notifications=core.notifications,
             accesses=self.accesses, drafts=core.drafts, templates=core.templates, offers=core.offers,
-            lives=core.lives,
+            lives=core.lives, signing_keys=core.signing_keys,
             previews=Previews(self.govern, core.policy, self.publications, self.audit),
             audit=AuditPort(self.audit), intelligence=Findings(self.publications, self.watch, self.handing),
             epoch=lambda: core.policy.view().epoch, now=core.clock.now,

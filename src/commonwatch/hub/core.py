@@ -21,7 +21,9 @@ from commonwatch.hub.accounts import Accounts
 from commonwatch.hub.gateways import Enrolments, Gateways
 from commonwatch.hub.intake import Append, Intake
 from commonwatch.hub.life.drafts import Drafts
+from commonwatch.hub.life.keys import SigningKeys
 from commonwatch.hub.life.lives import Lives
+from commonwatch.hub.life.milestones import Milestones
 from commonwatch.hub.life.offers import Offers
 from commonwatch.hub.live.changes import Scope, between
 from commonwatch.hub.live.leases import Leases
@@ -69,6 +71,8 @@ class Office:
         self.templates = Shelf(self.database, self.clock, self.policy)
         self.offers = Offers(self.documents)
         self.lives = Lives(self.documents, self.offers)
+        self.signing_keys = SigningKeys(self.documents, self.members)
+        self.milestones = Milestones(self.documents)
 
     def close(self) -> None:
         """Close the files."""

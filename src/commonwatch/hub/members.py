@@ -25,6 +25,8 @@ from commonwatch.hub.meta.database import Database
 from commonwatch.hub.meta.keys import KeyFile
 from commonwatch.hub.meta.models import Community, Link, Login, Membership, Organisation, OrgKey, Person, Token
 from commonwatch.hub.meta.outbox import record
+from commonwatch.hub.notifications import notify
+from commonwatch.hub.registry.telling import partners
 from commonwatch.wire.enrolment import raw_key, thumbprint
 
 SLUG = re.compile(r"[a-z0-9][a-z0-9-]{1,62}\Z")
@@ -148,6 +150,8 @@ class Members:
                 OrgKey(thumbprint=name, org=org, public=raw_key(public).hex(), held=held, added=now, ended=None)
             )
             self._changed(session, by, "key-added", org=org, key=name, held=held)
+            where = " which this hub holds for it" if held else ""
+            notify(session, now, partners(session, org), "key-added", org, by=org, key=name, where=where)
         return name
 
     def add_public_key(self, org: str, text: str, *, by: str = "operator") -> str:

@@ -21,8 +21,8 @@ from commonwatch.web.ports import NotificationInfo, Principal
 
 Kind = Literal[
     "offered", "signed", "declined", "withdrawn", "outdated", "agreed", "active", "amended", "suspended", "resumed",
-    "revoked", "expiring", "expired", "charter", "key-changed", "duties-to-accept", "duties-accepted", "delegated",
-    "delegation-used", "delegation-ended", "access",
+    "revoked", "expiring", "expired", "charter", "key-added", "key-changed", "duties-to-accept", "duties-accepted",
+    "access",
 ]  # fmt: skip
 #: What each kind says, over its subject and detail. `{by}` is the organisation that did it.
 SAYS: dict[str, str] = {
@@ -37,15 +37,13 @@ SAYS: dict[str, str] = {
     "suspended": "{by} suspended {subject}{hub}",
     "resumed": "{by} resumed {subject}{hub}",
     "revoked": "{by} revoked {subject}{hub}",
-    "expiring": "{subject} ends in {days} days",
+    "expiring": "{subject} ends {when}",
     "expired": "{subject} has expired",
     "charter": "{subject} version {version} stands{hub}",
+    "key-added": "{by} registered a signing key{where}",
     "key-changed": "the signing key of {by} changed{hub}",
     "duties-to-accept": "{subject} reaches you once you accept its duties",
     "duties-accepted": "{by} accepted the duties of {subject}{hub}",
-    "delegated": "{by} lets {operator} sign for it until {until}",
-    "delegation-used": "{operator} signed {subject} for {by}",
-    "delegation-ended": "{operator} no longer signs for {by}",
     "access": "{subject}",
 }
 #: Of one moment: in an order that says nothing.

@@ -188,6 +188,17 @@ class Reason(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     reason: Annotated[str, msgspec.Meta(max_length=200)] = ""
 
 
+class NewKey(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The public half of a signing key, 32 bytes in base64url.
+
+    `statement`: a `key-change` signed with the key in force (a JWS envelope, the new public half in its `keys`). Left
+    out for a first key, and where this hub holds the key in force: then the hub signs the change, once, and forgets it.
+    """
+
+    public: Annotated[str, msgspec.Meta(min_length=43, max_length=43)]
+    statement: Plain | None = None
+
+
 class NotificationsView(msgspec.Struct, frozen=True, kw_only=True):
     """What my organisation was told of, the newest first; `unseen` counts all that I have not seen."""
 

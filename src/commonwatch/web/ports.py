@@ -192,6 +192,16 @@ class DutiesInfo(msgspec.Struct, frozen=True, kw_only=True):
     accepted: bool
 
 
+class KeyInfo(msgspec.Struct, frozen=True, kw_only=True):
+    """A signing key of an organisation, its public half (base64url). `held`: this hub keeps the private one for it."""
+
+    thumbprint: str
+    public: str
+    held: bool
+    added: int
+    ended: int | None
+
+
 class NotificationInfo(msgspec.Struct, frozen=True):
     """What an organisation is told of. `at` is microseconds; `text` the sentence; `seen` by who asks."""
 
@@ -391,6 +401,14 @@ class Templates(Protocol):
     def renewals(self, principal: Principal, template: str) -> Sequence[Renewal]: ...
 
 
+class SigningKeys(Protocol):
+    """The public halves of an organisation's signing keys, and the one this hub may hold for it."""
+
+    def of(self, principal: Principal) -> Sequence[KeyInfo]: ...
+    def register(self, principal: Principal, public: str, statement: bytes | None = None) -> KeyInfo: ...
+    def hold(self, principal: Principal) -> KeyInfo: ...
+
+
 class Lives(Protocol):
     """The life of documents: every version, the history in the audit log, the record to keep."""
 
@@ -474,6 +492,7 @@ class Ports:
     previews: Previews
     accesses: Accesses
     lives: Lives
+    signing_keys: SigningKeys
     audit: Audit
     intelligence: Intelligence
     epoch: Callable[[], int]

@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 import secrets
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -115,17 +116,15 @@ class KeyFile:
             connection.execute(insert(Wrapped).values(values))
             self._known[(kind, name)] = key
 
-    def destroy(self, name: str) -> None:
-        """Destroy every key of one owner, in this file and in every old copy of it."""
+    def destroy(self, name: str, kinds: Sequence[Kind] = ("pseudonym", "signing")) -> None:
+        """Destroy one owner's keys of these kinds (all it has), in this file and in every old copy of it."""
         with self._lock:
             old, new = self._kek(), secrets.token_bytes(32)
             beside = self.kek_path.with_suffix(".new")
             beside.unlink(missing_ok=True)
             write_private(beside, new)
             with answering(), self.engine.begin() as connection:
-                connection.execute(
-                    delete(Wrapped).where(Wrapped.name == name, Wrapped.kind.in_(("pseudonym", "signing")))
-                )
+                connection.execute(delete(Wrapped).where(Wrapped.name == name, Wrapped.kind.in_(kinds)))
                 rewrap(connection, old, new)
             os.replace(beside, self.kek_path)
             with answering(), self.engine.connect() as connection:

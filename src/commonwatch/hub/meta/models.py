@@ -374,3 +374,12 @@ class Template(Table):
     hash: Mapped[str]
     published: Mapped[int]
     withdrawn: Mapped[int | None]
+
+
+class Milestone(Table):
+    """A moment of a version's life that its parties were told of once: in force, ending soon, over, duties asked."""
+
+    __tablename__ = "milestone"
+    hash: Mapped[str] = mapped_column(primary_key=True)
+    what: Mapped[str] = mapped_column(primary_key=True)
+    at: Mapped[int]

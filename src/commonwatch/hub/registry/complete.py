@@ -7,6 +7,7 @@ registered here. The completed document is checked like any other before anybody
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from copy import deepcopy
 from typing import Any
 
 from sqlalchemy import select
@@ -22,7 +23,7 @@ Plain = dict[str, Any]
 
 
 def plain_of(document: bytes | str | Plain) -> Plain:
-    """A document as plain data, from JSON or YAML text. Raises InvalidInput."""
+    """A document as plain data of one's own, from an object or from JSON or YAML text. Raises InvalidInput."""
     if isinstance(document, bytes):
         try:
             document = document.decode()
@@ -32,7 +33,7 @@ def plain_of(document: bytes | str | Plain) -> Plain:
         document = from_json(document) if document.lstrip().startswith("{") else from_yaml(document)
     if not isinstance(document, dict):
         raise InvalidInput("a document is an object", where="$", todo='begin with `dsa: "1"`')
-    return document
+    return deepcopy(document)
 
 
 def signers_in(plain: Plain) -> Iterator[Plain]:

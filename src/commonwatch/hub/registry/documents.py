@@ -32,7 +32,7 @@ from commonwatch.hub.registry.complete import complete, plain_of
 from commonwatch.hub.registry.live import Policy
 from commonwatch.hub.registry.resolve import Standing, reach
 from commonwatch.hub.registry.signed import Opened
-from commonwatch.hub.registry.telling import settle, tell_registered
+from commonwatch.hub.registry.telling import outdate_key, partners, settle, tell_registered
 
 Check = Callable[[Opened], None]
 TOLD: dict[Kind, Notice] = {
@@ -134,7 +134,7 @@ class Documents:
         said = opened.statement
         if said.kind == "key-change":
             self._change_key(session, opened, envelope)
-            return {}
+            return dict.fromkeys(partners(session, said.by), "partner")
         target = session.get(Document, said.hash)
         if target is None or (target.name, target.version) != (said.id, said.version):
             todo = "register the agreement first, or name the version this hub has"
@@ -155,6 +155,7 @@ class Documents:
         if session.get(OrgKey, opened.statement.key) is not None or old is None:
             raise Conflict("the new key is known already", where="key", todo="introduce a key that is new")
         old.ended = now
+        outdate_key(session, now, opened.statement.by, opened.kid)
         name = opened.statement.key or ""
         session.add(
             OrgKey(thumbprint=name, org=opened.statement.by, public=public.hex(), held=False, added=now, ended=None)

@@ -10,7 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from commonwatch.agreements.document import Agreement, CommunityCharter
-from commonwatch.hub.meta.models import Membership, Offer, OfferParty
+from commonwatch.hub.meta.models import Membership, Offer, OfferParty, Party
 from commonwatch.hub.meta.outbox import record
 from commonwatch.hub.notifications import notify
 from commonwatch.hub.registry.signed import Opened
@@ -51,3 +51,20 @@ def tell_registered(session: Session, at: int, opened: Opened, *, held: bool) ->
         notify(session, at, under, "charter", opened.name, by=opened.owner, **about)
         return
     notify(session, at, opened.signers, "agreed", opened.name, **about)
+
+
+def partners(session: Session, org: str) -> set[str]:
+    """Every organisation that signed, or is asked to sign, a document together with this one; itself among them."""
+    signed = select(Party.hash).where(Party.org == org)
+    offered = select(Offer.hash).join(OfferParty, OfferParty.hash == Offer.hash)
+    offered = offered.where(OfferParty.org == org, Offer.state == "open")
+    found = set(session.scalars(select(Party.org).where(Party.hash.in_(signed)).distinct()))
+    return found | set(session.scalars(select(OfferParty.org).where(OfferParty.hash.in_(offered)).distinct())) | {org}
+
+
+def outdate_key(session: Session, at: int, org: str, key: str) -> None:
+    """Open offers that name a key which has ended can no longer be signed."""
+    named = select(OfferParty.hash).where(OfferParty.org == org, OfferParty.key == key)
+    query = select(Offer).where(Offer.state == "open", Offer.hash.in_(named)).with_for_update()
+    for offer in session.scalars(query).all():
+        outdate(session, at, offer, f"the key of {org} changed")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from litestar import Router
 
-from commonwatch.web.routes.life import drafts, lives, notifications, offers, steps
+from commonwatch.web.routes.life import drafts, keys, lives, notifications, offers, steps
 
-TOPICS = (lives.ROUTER, drafts.ROUTER, offers.LISTING, offers.ROUTER, steps.ROUTER, notifications.ROUTER)
+TOPICS = (lives.ROUTER, keys.ROUTER, drafts.ROUTER, offers.LISTING, offers.ROUTER, steps.ROUTER, notifications.ROUTER)
 ROUTER = Router("/api", route_handlers=TOPICS, opt={"scope": "agreements"})
