@@ -6,6 +6,7 @@ import json
 import shutil
 import threading
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -131,10 +132,20 @@ def test_nobody_else_can_preview_a_members_draft(hub: Hub, town: Town, org: str)
         preview(hub, town, draft(), org)
 
 
-def test_a_token_cannot_preview_and_a_document_with_faults_is_refused_with_its_path(hub: Hub, town: Town) -> None:
+def test_a_token_that_may_not_read_events_cannot_preview(hub: Hub, town: Town) -> None:
+    alder = person(hub, town, "alder")
+    asked = AskPreview(document=draft())
+    for scopes, allowed in ((("agreements",), False), (("agreements", "read"), True)):
+        _, secret = hub.core.accounts.make_token(alder, "t", "detect", scopes, 1)
+        token = hub.core.accounts.bearer(secret)
+        with nullcontext() if allowed else pytest.raises(NotPermitted):
+            hub.ports().previews.preview(token, asked, threading.Event())
     call = Call("/api/agreements/preview", "POST", {"document": draft()})
-    assert Asker(hub.app(), town, "alder", token=True).send(call).status == 403
+    assert Asker(hub.app(), town, "birch", token=True).send(call).status == 403
     assert Asker(hub.app(), town, "alder").send(call).status == 200
+
+
+def test_a_document_with_faults_is_refused_with_its_path(hub: Hub, town: Town) -> None:
     with pytest.raises(InvalidInput) as faulty:
         preview(hub, town, "dsa: '1'\nid: alder-x")
     assert faulty.value.where

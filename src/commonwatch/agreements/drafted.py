@@ -7,12 +7,14 @@ as one organisation for each community and role named, under a name no organisat
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterable, Mapping
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import msgspec
 
-from commonwatch.agreements.decode import canonical, digest
+from commonwatch.agreements.check import check
+from commonwatch.agreements.decode import convert
 from commonwatch.agreements.document import (
     Agreement,
     Charter,
@@ -23,11 +25,14 @@ from commonwatch.agreements.document import (
     Limit,
     Share,
 )
-from commonwatch.agreements.effective import LiveAgreement, OwnerDocuments, addresses
+from commonwatch.agreements.effective import OwnerDocuments, addresses
+from commonwatch.agreements.impact.placing import owner_of, with_document
 from commonwatch.agreements.reader import PURPOSES, Purpose, Reader
 
 #: Before the name of a community or role: no organisation's id begins with it.
 FUTURE = "*"
+#: Stands for the hash of the version before where a draft does not name it yet.
+NO_HASH = "0" * 64
 Kind = Literal["organisation", "community", "role"]
 
 
@@ -40,30 +45,55 @@ class Imagined(NamedTuple):
     purposes: tuple[Purpose, ...]
 
 
-def owner_of(draft: Document) -> str:
-    """Whose document it is: the owner of an agreement or charter, the steward of a community's charter."""
-    if isinstance(draft, Agreement):
-        return draft.owner
-    return draft.owner.id if isinstance(draft, Charter) else draft.steward.id
+def draft_from(plain: dict[str, Any], name_of: Callable[[str], str | None] = lambda _org: None) -> Document:
+    """A draft from plain data; what signing adds (names, keys, the hash before) is filled in where it is missing.
+
+    Raises InvalidInput for whatever else is wrong with it.
+    """
+    plain = {"version": 1, **plain}
+    if plain["version"] != 1 and not plain.get("previous"):
+        plain["previous"] = NO_HASH
+    for key in ("parties", "owner", "steward"):
+        if isinstance(found := plain.get(key), list):
+            plain[key] = [_completed(each, name_of) for each in found]
+        elif isinstance(found, dict):
+            plain[key] = _completed(found, name_of)
+    draft = convert(plain)
+    check(draft)
+    return draft
+
+
+def _completed(signer: Any, name_of: Callable[[str], str | None]) -> Any:
+    """A signer with a name and a key; a key made up here decides nothing and verifies nothing."""
+    if not isinstance(signer, dict) or not isinstance(org := signer.get("id"), str):
+        return signer
+    missing = {"name": name_of(org) or org, "key": hashlib.sha256(org.encode()).hexdigest()[:43]}
+    return {**missing, **signer}
+
+
+def author_of(draft: Document) -> str:
+    """Whose document it would be: its owner, or the steward of a community's charter."""
+    return draft.steward.id if isinstance(draft, CommunityCharter) else owner_of(draft) or ""
 
 
 def drafted(
     docs: OwnerDocuments, draft: Document, communities: Mapping[str, CommunityCharter] = {}
 ) -> OwnerDocuments:  # fmt: skip
     """The owner's documents as they would be. `communities`: charters in force of communities the draft may name."""
-    if isinstance(draft, Charter):
-        return msgspec.structs.replace(docs, charter=draft)
+    named = {live.document.community for live in docs.agreements}
     if isinstance(draft, CommunityCharter):
-        capped = any(live.document.community == draft.community for live in docs.agreements)
-        found = {**docs.community_charters, draft.community: draft} if capped else docs.community_charters
-        return msgspec.structs.replace(docs, community_charters=found)
-    signed = LiveAgreement(draft, digest(canonical(draft)), _bound(draft))
-    others = [live for live in docs.agreements if live.document.id != draft.id]
-    charters = dict(docs.community_charters)
-    if draft.community and draft.community in communities:
-        charters.setdefault(draft.community, communities[draft.community])
-    agreements = tuple(sorted([*others, signed], key=lambda live: live.document.id))
-    return msgspec.structs.replace(docs, agreements=agreements, community_charters=charters)
+        return with_document(docs, draft) if draft.community in named else docs
+    placed = with_document(docs, draft)
+    if not isinstance(draft, Agreement):
+        return placed
+    agreements = tuple(
+        msgspec.structs.replace(live, accepted=_bound(draft)) if live.document is draft else live
+        for live in placed.agreements
+    )
+    charters = {name: charter for name, charter in communities.items() if name == draft.community}
+    return msgspec.structs.replace(
+        placed, agreements=agreements, community_charters={**charters, **docs.community_charters}
+    )
 
 
 def welcoming(docs: OwnerDocuments) -> OwnerDocuments:

@@ -33,6 +33,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     subs = parser.add_subparsers(dest="what", required=True, metavar="WHAT")
     with contextlib.suppress(ModuleNotFoundError):
         importlib.import_module("commonwatch.cli.gateway_try").add(subs)
+    importlib.import_module("commonwatch.cli.gateway_preview").add(subs)
     importlib.import_module("commonwatch.cli.gateway_labels").add(subs)
     _add_enrol(subs)
     run = _sub(subs, "run", "read logs and send what the agreements allow", _run)

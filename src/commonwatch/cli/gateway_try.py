@@ -10,8 +10,9 @@ import argparse
 import base64
 import ipaddress
 import json
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
@@ -24,6 +25,11 @@ from commonwatch.ingest.report.trial import Ceiling, FieldRow, Trial, try_file
 from commonwatch.ingest.rules import default_rules
 from commonwatch.ingest.source import Source
 from commonwatch.ingest.values.times import zone_of
+
+if TYPE_CHECKING:
+    from commonwatch.agreements.effective import OwnerDocuments
+
+T = TypeVar("T")
 
 
 def add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -47,7 +53,7 @@ def run(args: argparse.Namespace) -> int:
     path: Path = args.file
     if not path.is_file():
         raise NotFound("no such file", where=str(path), todo="give the path of a log file")
-    documents = [_document(p) for p in _paths(args.agreements)]
+    documents = documents_in(args.agreements)
     rules = rules_in(args.rules.read_bytes()) if args.rules else default_rules()
     zone_of(args.zone)
     source = Source(id="try", key=bytes(32), zone=args.zone, own=_networks(args.own), geo=_geo(args.geo))
@@ -72,6 +78,11 @@ def _geo(path: Path | None) -> Any:
         return read_table(lines)
 
 
+def documents_in(given: list[Path]) -> list[Any]:
+    """The documents of these files and folders."""
+    return [_document(path) for path in _paths(given)]
+
+
 def _paths(given: list[Path]) -> list[Path]:
     """Files, and the documents in folders, in order of name."""
     found: list[Path] = []
@@ -87,16 +98,31 @@ def _paths(given: list[Path]) -> list[Path]:
 
 def _document(path: Path) -> Any:
     """An agreement or charter; of a signed envelope the payload (signatures are not looked at in a trial)."""
-    from commonwatch.agreements.decode import decode
+    from commonwatch.agreements.decode import convert
 
-    data = path.read_bytes()
+    return at(path, lambda: convert(plain_in(path)))
+
+
+def plain_in(path: Path) -> Any:
+    """A document of a file as plain data, signed or not."""
+    from commonwatch.agreements.decode import from_json, from_yaml
+
+    text = path.read_bytes().decode()
+    plain = from_json(text) if text.lstrip()[:1] == "{" else from_yaml(text)
+    if isinstance(plain, dict) and "payload" in plain:
+        payload = str(plain["payload"])
+        plain = from_json(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)).decode())
+    return plain
+
+
+def at(path: Path, made: Callable[[], T]) -> T:
+    """What is made of a file, with its name in every error."""
     try:
-        if data.lstrip()[:1] == b"{" and isinstance(found := json.loads(data), dict) and "payload" in found:
-            payload = str(found["payload"])
-            data = base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4))
-        return decode(data)
+        return made()
     except InvalidInput as error:
         raise InvalidInput(error.what, where=f"{path.name} {error.where}".strip(), todo=error.todo) from error
+    except OSError as error:
+        raise NotFound(f"cannot be read: {error.strerror}", where=str(path)) from None
     except ValueError as error:
         raise InvalidInput("neither a document nor an envelope", where=path.name) from error
 
@@ -105,20 +131,25 @@ def _ceiling(documents: list[Any]) -> Ceiling:
     """What may leave by label under these documents, taken as live and accepted by all their parties."""
     if not documents:
         return lambda _label: None
+    from commonwatch.agreements.edge import Ceilings
+
+    return Ceilings(owner_documents(documents)).of
+
+
+def owner_documents(documents: list[Any], owner: str = "") -> OwnerDocuments:
+    """Documents of one owner, taken as live and accepted by all their parties."""
     from commonwatch.agreements.decode import canonical, digest
     from commonwatch.agreements.document import Agreement, Charter, CommunityCharter
-    from commonwatch.agreements.edge import Ceilings
     from commonwatch.agreements.effective import LiveAgreement, OwnerDocuments
 
     agreements = [d for d in documents if isinstance(d, Agreement)]
     charters = [d for d in documents if isinstance(d, Charter)]
-    owners = {d.owner for d in agreements}
+    owners = {d.owner for d in agreements} | ({owner} if owner else set())
     if len(owners) > 1:
         raise InvalidInput("the agreements have several owners", where="--agreements", todo="give those of one owner")
     live = tuple(LiveAgreement(d, digest(canonical(d)), d.party_ids) for d in agreements)
     community = {d.community: d for d in documents if isinstance(d, CommunityCharter)}
-    docs = OwnerDocuments(next(iter(owners), ""), live, charters[-1] if charters else None, community)
-    return Ceilings(docs).of
+    return OwnerDocuments(next(iter(owners), ""), live, charters[-1] if charters else None, community)
 
 
 def say(report: Trial, name: str) -> list[str]:

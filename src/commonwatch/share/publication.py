@@ -19,9 +19,11 @@ from typing import Any, NamedTuple
 import msgspec
 
 from commonwatch.agreements.reader import Reader
+from commonwatch.govern.preview.shapes import Feed
 from commonwatch.govern.taken import Origins, Use
 from commonwatch.share.allow import AllowList
 from commonwatch.share.change import Desk, Draft, statics
+from commonwatch.share.imagined import feed
 from commonwatch.share.indicators import LIFE_DAYS, Indicator, indicators_from, pattern
 from commonwatch.share.ports import Ask, Change, Observable, PublicationStore, Record, Source, Standing, State, Version
 from commonwatch.share.stix import stamp
@@ -117,18 +119,9 @@ class Publications:
             self._store.served(audience, {item.id for item in items})
         return [_listed(item) for item in items]
 
-    def imagine(self, reader: Reader, observables: Sequence[Observable]) -> dict[str, list[Version]]:
-        """The objects by pattern that this reader would be given for these observables, had it none yet; none is kept.
-
-        Times are those of a publication now.
-        """
-        now, made = self._clock(), dict[str, list[Version]]()
-        desk = Desk(audience_of(reader), self.publisher, now)
-        for key, item in indicators_from(observables, self._allow(), now).items():
-            draft = Draft(desk)
-            draft.show(item, None, touched=False)
-            made[key] = [*draft.markings.values(), *draft.versions]
-        return made
+    def feed(self, reader: Reader, now: Sequence[Observable], would: Sequence[Observable]) -> Feed:
+        """What this reader would newly get if it could act on `would` instead of `now`; nothing is published."""
+        return feed(Desk(audience_of(reader), self.publisher, self._clock()), self._allow(), now, would)
 
     def _recompute(self, reader: Reader, standing: Standing, state: State | None, now: int) -> Change:
         draft = Draft(Desk(audience_of(reader), self.publisher, now))

@@ -15,7 +15,10 @@ from typing import NamedTuple, Self
 
 from sqlglot import exp
 
+from commonwatch.agreements.lattice import point_name
 from commonwatch.agreements.reader import Reader
+from commonwatch.events.columns import COLUMNS
+from commonwatch.events.fields import FIELDS, FieldName
 from commonwatch.events.rungs import HOUR
 from commonwatch.govern.answer.asking import Asking, Using
 from commonwatch.govern.answer.dims import column
@@ -26,6 +29,7 @@ from commonwatch.govern.answer.tokens import Vault
 from commonwatch.govern.binding import Binding
 from commonwatch.govern.decide.compiling import Compiler
 from commonwatch.govern.decide.decisions import FOREVER, Decision
+from commonwatch.govern.decide.shown import BITS_OF, FIELD_NO
 from commonwatch.govern.observe import Observable, observables
 from commonwatch.govern.policy import KeySource, PolicyView
 from commonwatch.govern.query import Order, Rows
@@ -42,6 +46,20 @@ class Lot(NamedTuple):
 
 
 Span = tuple[int, int]
+
+
+def _columns_of() -> dict[FieldName, tuple[str, ...]]:
+    """Clause field -> the relation's columns that hold its values."""
+    found: dict[FieldName, tuple[str, ...]] = {"time": ("time",)}
+    halves = {f"{side}_{part}_hi": f"{side}_ip" for side in ("src", "dst") for part in ("ip", "net")}
+    for name in BITS_OF:
+        column = COLUMNS.get(halves.get(name, name))
+        if column is not None and column.field:
+            found[column.field] = (*found.get(column.field, ()), name)
+    return found
+
+
+COLUMNS_OF = _columns_of()
 
 
 class PreviewKeys:
@@ -102,6 +120,20 @@ class Looking:
         found: dict[Handling, dict[int, int]] = {}
         for row in rows:
             found.setdefault(handlings[row["h"]], {})[row["a"]] = row["n"]
+        return found
+
+    def values(self) -> dict[FieldName, dict[str, int]]:
+        """How many rows hold a value of each field, by the point it is held at."""
+        names = {name: COLUMNS_OF[name] for name in FIELDS if name in COLUMNS_OF}
+        with self._asking(self.owner) as asking:
+            view = asking.view(self._found(), ["dno", *dict.fromkeys(c for some in names.values() for c in some)])
+            tree = exp.select(column("dno").as_("d"), *(_holding(some).as_(n) for n, some in names.items())).from_(view)
+            rows = asking.run(tree.group_by(exp.Literal.number(1))).to_pylist()
+            found: dict[FieldName, dict[str, int]] = {name: {} for name in names}
+            for row, name in ((row, name) for row in rows for name in names if row[name]):
+                level = asking.table.decisions[row["d"]].levels[FIELD_NO[name]]
+                point = point_name(FIELDS[name].family, level)
+                found[name][point] = found[name].get(point, 0) + row[name]
         return found
 
     @property
@@ -181,6 +213,12 @@ def _within(span: Span) -> exp.Expr:
     if end < FOREVER:
         bounds.append(exp.LT(this=raw_column("time"), expression=instant(end)))
     return exp.and_(*bounds)
+
+
+def _holding(names: Sequence[str]) -> exp.Expr:
+    """How many rows have a value in any of the columns."""
+    there = [exp.Not(this=exp.Is(this=column(name), expression=exp.null())) for name in names]
+    return exp.cast(exp.Count(this=exp.Case().when(exp.or_(*there), number(1))), "BIGINT")
 
 
 def _count() -> exp.Expr:

@@ -17,7 +17,7 @@ from typing import NamedTuple
 import msgspec
 
 from commonwatch.agreements.decode import canonical
-from commonwatch.agreements.drafted import Imagined, drafted, owner_of, spoken_to, welcoming
+from commonwatch.agreements.drafted import Imagined, author_of, drafted, spoken_to, welcoming
 from commonwatch.agreements.effective import OwnerDocuments
 from commonwatch.agreements.reader import Reader, Withheld
 from commonwatch.errors import InvalidInput, NotFound
@@ -73,7 +73,7 @@ class Places(NamedTuple):
 def preview(places: Places, asked: Drafted, cancel: threading.Event | None = None) -> Preview:
     """The preview for the draft's owner. Raises InvalidInput, and NotFound for a reader the draft does not name."""
     _refuse(asked)
-    owner, now = owner_of(asked.draft), places.view.now
+    owner, now = author_of(asked.draft), places.view.now
     text = b"preview\0" + owner.encode() + b"\0" + canonical(asked.draft)
     secret = hmac.digest(places.secret, text, hashlib.sha256)
     ground = Ground(owner, places.held, now - asked.days * DAY, places.keys, secret)

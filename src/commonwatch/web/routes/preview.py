@@ -8,7 +8,7 @@ from litestar import Request, Router, get, post
 from litestar.params import JSONBody, QueryParameter
 
 from commonwatch.govern.preview.shapes import OwnRows, Preview
-from commonwatch.web.auth import PEOPLE, user
+from commonwatch.web.auth import user
 from commonwatch.web.ports import AskPreview
 from commonwatch.web.rooms import room
 
@@ -33,4 +33,4 @@ async def own_rows(request: Req, days: Days = 30) -> list[OwnRows]:
     return list(found)
 
 
-ROUTER = Router("/api/agreements", route_handlers=[preview, own_rows], tags=["agreements"], opt={"scope": PEOPLE})
+ROUTER = Router("/api/agreements", route_handlers=[preview, own_rows], tags=["agreements"], opt={"scope": "agreements"})
