@@ -1,15 +1,12 @@
 """What a draft would send from here and show to whom, on logs of this machine, before anything has ever left.
 
 Rules held here: files are read, labelled and brought down as a running gateway would; what would leave is looked at by
-the hub's own path (`govern.preview`), in a store that lives for this one preview in a folder only its owner can read;
-nothing is sent, nothing is kept, no file position moves. Old logs are looked at as of their newest event.
+the hub's own path (`govern.preview`), in stores that are gone when the preview is made; nothing is sent, nothing is
+kept, no file position moves. Old logs are looked at as of their newest event.
 """
 
 from __future__ import annotations
 
-import os
-import secrets
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from itertools import islice
@@ -30,9 +27,7 @@ from commonwatch.events.rungs import DAY, MINUTE
 from commonwatch.gateway.clock import wall_clock
 from commonwatch.gateway.edge import Edge, Keys
 from commonwatch.govern.observe import Observable
-from commonwatch.govern.policy import OrgInfo, OwnerPolicy, PolicyView
-from commonwatch.govern.preview.looking import Ground, Looking
-from commonwatch.govern.preview.making import Places, preview
+from commonwatch.govern.preview.aside import Aside
 from commonwatch.govern.preview.shapes import Drafted, Feed, Preview
 from commonwatch.ingest.counters import Counters
 from commonwatch.ingest.outcome import Parsed
@@ -41,7 +36,6 @@ from commonwatch.ingest.source import Source
 from commonwatch.share.allow import AllowList
 from commonwatch.share.change import Desk
 from commonwatch.share.imagined import feed
-from commonwatch.store import Store, StoredBatch
 
 PORTION = 5_000
 #: As whom objects are written in a preview: the hub is not known here.
@@ -81,67 +75,35 @@ class Local(NamedTuple):
     keys: Keys
 
 
-class HubKey(NamedTuple):
-    """The one key a gateway hands to its hub: previews derive their own from it."""
-
-    owner: str
-    key: bytes
-
-    def pseudonym_key(self, owner: str) -> bytes | None:
-        """The key of the one owner there is here."""
-        return self.key if owner == self.owner else None
-
-
 def local_preview(local: Local, asked: Drafted) -> LocalPreview:
     """Read the files and look at what would leave of them. Raises InvalidInput where the draft is another owner's."""
     owner, docs = local.documents.owner, local.documents
     if author_of(asked.draft) != owner:
         raise InvalidInput("the draft is of another owner", where="parties", todo=f"preview a document of {owner}")
-    would = drafted(docs, asked.draft, asked.communities)
-    with tempfile.TemporaryDirectory(prefix="commonwatch-preview-") as folder:
-        both = _Both(Path(folder), owner, local.keys, would)
-        try:
-            read = both.take(local)
-            return _looked(both, asked, docs, read, tuple(path.name for path in local.files))
-        finally:
-            both.close()
+    edge = Edge(Ceilings(drafted(docs, asked.draft, asked.communities)).of, local.keys)
+    with Aside(owner, local.keys.for_hub, wall_clock() + DAY) as aside:
+        read, newest = _take(local, edge, aside)
+        now = min(wall_clock(), newest + MINUTE) if newest else wall_clock()
+        made = aside.preview(docs, asked, now, partial(_feed, now))
+        whole, sent = (aside.kept(now, asked.days, raw=raw) for raw in (True, False))
+    fields = (_leaving(n, sum(whole.values[n].values()), sent.values[n]) for n in FIELDS if whole.values.get(n))
+    return LocalPreview(
+        files=tuple(path.name for path in local.files), read=read.as_dict(), events=whole.rows, sent=sent.rows,
+        fields=tuple(fields), preview=made,
+    )  # fmt: skip
 
 
-class _Both:
-    """Two stores of one preview: events as they are here, and what of them would leave."""
-
-    def __init__(self, folder: Path, owner: str, keys: Keys, would: OwnerDocuments) -> None:
-        self.owner, self.keys, self.newest = owner, keys, 0
-        self.raw = Store.open(folder / "raw", memory_limit="1GB", threads=os.cpu_count())
-        self.held = Store.open(folder / "held", memory_limit="1GB", threads=os.cpu_count())
-        self._whole, self._edge = Edge(lambda _label: EXACT, keys), Edge(Ceilings(would).of, keys)
-        self._batches = 0
-
-    def take(self, local: Local) -> Counters:
-        """Everything the files hold."""
-        counters = Counters()
-        rows = _rows(local, counters)
-        while portion := list(islice(rows, PORTION)):
-            self._batches += 1
-            self.newest = max(self.newest, *(event.time for _, event in portion))
-            for store, edge in ((self.raw, self._whole), (self.held, self._edge)):
-                self._store(store, edge, portion)
-        return counters
-
-    def _store(self, store: Store, edge: Edge, rows: Sequence[Row]) -> None:
-        columns, profiles, _ = edge.enforce(rows)
-        if columns:
-            store.append(
-                StoredBatch(
-                    batch_uid=self._batches, gateway="here", org=self.owner, received=wall_clock() + DAY,
-                    columns=columns, profiles=tuple(profiles),  # type: ignore[arg-type]
-                )
-            )  # fmt: skip
-
-    def close(self) -> None:
-        """Close both; the folder goes with the preview."""
-        self.raw.close()
-        self.held.close()
+def _take(local: Local, edge: Edge, aside: Aside) -> tuple[Counters, int]:
+    """Put everything the files hold aside, as it is and as it would leave; counts, and the newest event's time."""
+    counters, newest = Counters(), 0
+    whole = Edge(lambda _label: EXACT, local.keys)
+    rows = _rows(local, counters)
+    while portion := list(islice(rows, PORTION)):
+        newest = max(newest, *(event.time for _, event in portion))
+        for raw, by in ((True, whole), (False, edge)):
+            columns, profiles, _ = by.enforce(portion)
+            aside.take(columns, profiles, raw=raw)
+    return counters, newest
 
 
 def _rows(local: Local, counters: Counters) -> Iterator[Row]:
@@ -151,31 +113,9 @@ def _rows(local: Local, counters: Counters) -> Iterator[Row]:
                 yield local.label(outcome.event), outcome.event
 
 
-def _looked(
-    both: _Both, asked: Drafted, docs: OwnerDocuments, read: Counters, files: tuple[str, ...]
-) -> LocalPreview:  # fmt: skip
-    now = min(wall_clock(), both.newest + MINUTE) if both.newest else wall_clock()
-    orgs = {both.owner: OrgInfo(both.owner, both.owner)}
-    view = PolicyView(0, now, {both.owner: OwnerPolicy(both.owner, docs, bytes(32))}, orgs)
-    secret = secrets.token_bytes(32)
-    places = Places(both.raw, both.held, view, HubKey(both.owner, both.keys.for_hub), secret, partial(_feed, now))
-    made = preview(places, asked)
-    ground = Ground(both.owner, both.raw, now - asked.days * DAY, places.keys, secret)
-    whole, events = _held(ground, view)
-    leaving, sent = _held(ground._replace(store=both.held), view)
-    fields = (_leaving(name, sum(whole[name].values()), leaving[name]) for name in FIELDS if whole.get(name))
-    return LocalPreview(files=files, read=read.as_dict(), events=events, sent=sent, fields=tuple(fields), preview=made)
-
-
 def _feed(now: int, reader: Reader, before: Sequence[Observable], after: Sequence[Observable]) -> Feed:
     """What a hub would publish to the reader for these events alone."""
     return feed(Desk(f"{reader.org} {reader.purpose}", HUB, now), AllowList(), before, after)
-
-
-def _held(ground: Ground, view: PolicyView) -> tuple[dict[FieldName, dict[str, int]], int]:
-    """Values of each field by the point they are held at, and how many rows there are."""
-    with ground.store.session() as session, Looking(ground, view, session) as looking:
-        return looking.values(), sum(lot.rows for lot in looking.lots(looking.owner))
 
 
 def _leaving(name: FieldName, values: int, leaving: dict[str, int]) -> Leaving:
