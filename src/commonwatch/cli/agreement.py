@@ -10,7 +10,6 @@ import difflib
 import json
 import os
 import sys
-from pathlib import Path
 
 import msgspec
 
@@ -20,7 +19,10 @@ from commonwatch.agreements.decode import canonical, decode, digest, from_json, 
 from commonwatch.agreements.document import Agreement, Document
 from commonwatch.agreements.english import read, say
 from commonwatch.cli import agreement_questions as asked
-from commonwatch.cli import drafting, seen
+from commonwatch.cli import drafting, life, seen
+from commonwatch.cli.files import jwk as _jwk
+from commonwatch.cli.files import text as _text
+from commonwatch.cli.files import write as _write
 from commonwatch.errors import CommonwatchError, InvalidInput
 
 
@@ -37,12 +39,13 @@ def add(parser: argparse.ArgumentParser) -> None:
     _command(actions, "schema", "print the JSON Schema of documents", _schema)
     one = _command(actions, "keygen", "make an Ed25519 key; prints the thumbprint that goes into the document", _keygen)
     one.add_argument("file", help="where to write the private key (JWK); never overwritten")
-    one = _command(actions, "sign", "sign a document, or add a signature to an envelope", _sign)
-    one.add_argument("file", help="document or partly signed envelope")
+    one = _command(actions, "sign", "sign an offer at a hub; or, with --out, a document or envelope in a file", _sign)
+    one.add_argument("file", help="the offer's name or hash; with --out a document or partly signed envelope")
     one.add_argument("--key", required=True, help="private key file made by `keygen`")
-    one.add_argument("--out", required=True, help="where to write the envelope; may be the file itself")
+    one.add_argument("--out", help="where to write the envelope; may be the file itself")
+    life.add_consent(one)
     one = _command(actions, "verify", "verify that every party, and nobody else, signed", _verify)
-    one.add_argument("file", help="envelope; - is standard input")
+    one.add_argument("file", help="envelope, or record as `export` gives it; - is standard input")
     one = _command(actions, "iep", "print an agreement's duties as a FIRST IEP 2.0 policy file", _iep)
     one.add_argument("file", help="document or signed envelope; - is standard input")
     one = _command(actions, "diff", "compare two documents sentence by sentence, and by what they show", _diff)
@@ -53,6 +56,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     asked.add_impact(one)
     seen.add(actions)
     drafting.add(actions)
+    life.add(actions)
 
 
 def _command(
@@ -105,6 +109,8 @@ def _keygen(args: argparse.Namespace) -> int:
 
 
 def _sign(args: argparse.Namespace) -> int:
+    if args.out is None:
+        return life.sign(args)
     text = _text(args.file)
     envelope = signing.envelope_from(text) if _is_envelope(text) else signing.propose(decode(text))
     key = signing.SigningKey.from_jwk(_jwk(args.key))
@@ -118,8 +124,11 @@ def _sign(args: argparse.Namespace) -> int:
 
 
 def _verify(args: argparse.Namespace) -> int:
+    text = _text(args.file)
     try:
-        verified = signing.verify_document(signing.envelope_from(_text(args.file)))
+        if life.is_record(text):
+            return life.verify(text)
+        verified = signing.verify_document(signing.envelope_from(text))
     except CommonwatchError as error:
         print(f"not valid: {error}", file=sys.stderr)
         return 1
@@ -169,31 +178,3 @@ def _is_envelope(text: str) -> bool:
         return False
     plain = from_json(text)
     return isinstance(plain, dict) and "payload" in plain
-
-
-def _jwk(file: str) -> dict[str, str]:
-    plain = from_json(_text(file))
-    if not isinstance(plain, dict) or not all(isinstance(v, str) for v in plain.values()):
-        raise InvalidInput("this is not a key (JWK)", where=file)
-    return plain
-
-
-def _text(file: str) -> str:
-    try:
-        data = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
-        return data.decode()
-    except OSError as error:
-        raise InvalidInput(f"cannot be read: {error.strerror}", where=file) from None
-    except UnicodeDecodeError:
-        raise InvalidInput("this is not UTF-8 text", where=file) from None
-
-
-def _write(file: str, data: bytes) -> None:
-    """Write beside and move in place, so that a failure leaves what was there."""
-    path = Path(file)
-    beside = path.with_name(f".{path.name}.new")
-    try:
-        beside.write_bytes(data)
-        beside.replace(path)
-    except OSError as error:
-        raise InvalidInput(f"cannot be written: {error.strerror}", where=file) from None

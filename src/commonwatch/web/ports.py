@@ -195,6 +195,7 @@ class DutiesInfo(msgspec.Struct, frozen=True, kw_only=True):
 class KeyInfo(msgspec.Struct, frozen=True, kw_only=True):
     """A signing key of an organisation, its public half (base64url). `held`: this hub keeps the private one for it."""
 
+    org: str
     thumbprint: str
     public: str
     held: bool

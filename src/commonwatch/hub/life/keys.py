@@ -103,10 +103,7 @@ def public_key(text: str) -> bytes:
 
 
 def _info(row: OrgKey) -> KeyInfo:
+    public = b64(bytes.fromhex(row.public))
     return KeyInfo(
-        thumbprint=row.thumbprint,
-        public=b64(bytes.fromhex(row.public)),
-        held=row.held,
-        added=row.added,
-        ended=row.ended,
+        org=row.org, thumbprint=row.thumbprint, public=public, held=row.held, added=row.added, ended=row.ended
     )

@@ -1,0 +1,39 @@
+"""Files of the command line: texts, private keys, results. What cannot be read or written is said in one line."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from commonwatch.agreements.decode import from_json
+from commonwatch.errors import InvalidInput
+
+
+def text(file: str) -> str:
+    """The text of a file; `-` is standard input. Raises InvalidInput."""
+    try:
+        data = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
+        return data.decode()
+    except OSError as error:
+        raise InvalidInput(f"cannot be read: {error.strerror}", where=file) from None
+    except UnicodeDecodeError:
+        raise InvalidInput("this is not UTF-8 text", where=file) from None
+
+
+def jwk(file: str) -> dict[str, str]:
+    """A private key as `agreement keygen` writes it. Raises InvalidInput."""
+    plain = from_json(text(file))
+    if not isinstance(plain, dict) or not all(isinstance(v, str) for v in plain.values()):
+        raise InvalidInput("this is not a key (JWK)", where=file)
+    return plain
+
+
+def write(file: str, data: bytes) -> None:
+    """Write beside and move in place, so that a failure leaves what was there."""
+    path = Path(file)
+    beside = path.with_name(f".{path.name}.new")
+    try:
+        beside.write_bytes(data)
+        beside.replace(path)
+    except OSError as error:
+        raise InvalidInput(f"cannot be written: {error.strerror}", where=file) from None
