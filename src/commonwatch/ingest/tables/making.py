@@ -19,8 +19,8 @@ from commonwatch.ingest.values.places import NOWHERE, Place, direction
 from commonwatch.ingest.values.times import YEAR_2000
 
 _ADDRESSES = frozenset({"src_ip", "dst_ip"})
-#: Where a value that says something else is nothing wrong: a host that is an address, an action that is no verdict.
-_MAY_BE_OTHER = frozenset({"domain", "verdict"})
+#: Where a value that says something else is nothing wrong: a host that is an address, a word that stands for nobody.
+_MAY_BE_OTHER = frozenset({"domain", "verdict", "cve_uids", "malware_names", "src_user", "dst_user"})
 #: Characters of a source's own word for severity that are kept.
 _RAW = 16
 _ABSENT: tuple[object, ...] = (None, "", [], {})
@@ -107,14 +107,22 @@ def _take(event: Event, col: Col, value: Any, context: Context) -> bool:
     if made is None or made == ():
         return False
     if name in PAIRS:
-        first_name, second = PAIRS[name]
-        setattr(event, first_name, made[0] if name == "verdict" else made)
-        setattr(event, second, made[1] if name == "verdict" else str(value)[:_RAW])
+        _take_several(event, name, made, value)
         return True
     setattr(event, name, made)
     if name == "malware_names":
         event.malware_family = family_of(made[0])
     return True
+
+
+def _take_several(event: Event, name: str, made: Any, value: Any) -> None:
+    """Fill the columns behind a name that stands for several."""
+    if name == "verdict":
+        event.action_id, event.disposition_id = made
+    elif name == "severity":
+        event.severity_id, event.severity_raw = made, str(value)[:_RAW]
+    else:
+        setattr(event, PAIRS[name][{32: 0, 20: 1, 16: 2}[len(made)]], made)
 
 
 def _fill_address(event: Event, side: str, text: str | None, context: Context) -> bool:

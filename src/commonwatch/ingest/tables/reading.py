@@ -17,6 +17,7 @@ _LIMITS: Final = {"u8": 1 << 8, "u16": 1 << 16, "u32": 1 << 32, "u64": 1 << 63}
 _LONG: Final = frozenset({"message", "process_cmd"})
 _SIZES: Final = {"file_sha256": 32, "file_sha1": 20, "file_md5": 16}
 _DIGITS_MOST: Final = 20
+_NOBODY: Final = frozenset({"", "-", "(no user)", "n/a", "<unknown>", "unknown"})
 
 
 def whole(value: Any) -> int | None:
@@ -106,6 +107,28 @@ def _digest(size: int) -> Callable[[Any], bytes | None]:
     return read
 
 
+def any_digest(value: Any) -> bytes | None:
+    """A hash of a known length: SHA-256, SHA-1 or MD5."""
+    found = first(value)
+    made = [d for size in _SIZES.values() if found and (d := texts.digest(found.strip().lower(), size)) is not None]
+    return made[0] if made else None
+
+
+def person(value: Any) -> str | None:
+    """A user's name, or None for the words that stand for nobody."""
+    found = first(value)
+    return None if found is None or found.strip().casefold() in _NOBODY else found
+
+
+def host_in(value: Any) -> str | None:
+    """The domain in a link or a host."""
+    found = first(value)
+    if not found:
+        return None
+    _, scheme, rest = found.partition("://")
+    return texts.domain_of((rest if scheme else found).partition("/")[0].rpartition("@")[2])
+
+
 def _flag(value: Any) -> bool | None:
     if isinstance(value, bool):
         return value
@@ -157,7 +180,7 @@ def verdict_word(pair: tuple[int, int]) -> str | None:
 READINGS: Final[dict[str, Callable[[Any], Any]]] = (
     {name: _own(name) for name, c in COLUMNS.items() if c.role == "value" and c.kind not in {"addr", "ts"}}
     | _special()
-    | {"verdict": verdict}
+    | {"verdict": verdict, "file_hash": any_digest}
 )
 
 

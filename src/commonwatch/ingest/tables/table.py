@@ -23,8 +23,9 @@ Drop = Callable[[str], None]
 class Col(NamedTuple):
     """One column and the paths that feed it. `read` and `show` replace the column's own reading and its inverse.
 
-    Two names stand for a pair of columns: `verdict` (action and disposition; `read` gives both numbers, `show` takes
-    both) and `severity` (the OCSF number that `read` gives, beside the source's own word).
+    Three names stand for several columns: `verdict` (action and disposition; `read` gives both numbers, `show` takes
+    both), `severity` (the OCSF number that `read` gives, beside the source's own word) and `file_hash` (the column that
+    its length says).
 
     `also` are further columns that `read` or the table's last step changes because of these paths. `when` is a path and
     the value it must have for the row to be used.
@@ -83,8 +84,11 @@ class Tables:
                 yield Map(path, columns_of(col.column), note, also=(*also_of(col.column), *col.also))
 
 
-#: What stands for a pair of columns.
-PAIRS = {"verdict": ("action_id", "disposition_id"), "severity": ("severity_id", "severity_raw")}
+#: What stands for several columns.
+PAIRS = {
+    "verdict": ("action_id", "disposition_id"), "severity": ("severity_id", "severity_raw"),
+    "file_hash": ("file_sha256", "file_sha1", "file_md5"),
+}  # fmt: skip
 
 
 def columns_of(column: str) -> tuple[str, ...]:

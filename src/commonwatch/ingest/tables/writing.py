@@ -45,6 +45,8 @@ def _value(event: Event, column: str) -> Any:
     """What a row would write: of a severity the source's own word, of a verdict both numbers."""
     if column == "severity":
         return event.severity_raw
+    if column == "file_hash":
+        return event.file_sha256 or event.file_sha1 or event.file_md5
     if column == "verdict":
         return None if event.action_id is None else (event.action_id, event.disposition_id)
     return getattr(event, column)

@@ -1,0 +1,163 @@
+r"""ArcSight Common Event Format, bare or behind syslog headers.
+
+Rules held here (`events.md` 8): pipes in the extension are literal; a key follows a blank; of a known product only
+known keys end a value, since an unescaped `word=` inside a message would make false ones; paths undo only `\\` and
+`\=`; a custom field counts under its label too (`label:X`). Without a time of its own an event has the header's.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Any, Final
+
+from commonwatch.events.event import Event
+from commonwatch.ingest.formats import _agent_kinds as agent
+from commonwatch.ingest.source import Context
+from commonwatch.ingest.tables import Found, Tables, Unreadable, put_back
+from commonwatch.ingest.tables.pairs import split_header, unescape, unquoted
+from commonwatch.ingest.tables.parsing import parser
+from commonwatch.ingest.tables.writing import iso
+from commonwatch.ingest.values.syslog import Header, header
+from commonwatch.ingest.values.times import GIVEN
+
+NAME: Final = "cef"
+TITLE: Final = "CEF (ArcSight Common Event Format)"
+NUMBER: Final = 4
+FRAMING: Final = "lines"
+COMMENTS: Final = False
+_WITHIN: Final = 512
+_BEGIN: Final = re.compile(r"CEF: ?\d+\|")
+_HEADER: Final = ("Device Vendor", "Device Product", "Device Version", "Signature ID", "Name", "Severity")
+_KEY: Final = re.compile(r"(?:^|(?<=\s))([\w.\-\[\]]+)=")
+_PATHS: Final = frozenset({"filePath", "fname", "oldFilePath", "oldFileName", "sproc", "dproc"})
+_LABELLED: Final = re.compile(r"(?:cs|cn|cfp|c6a|flexString|flexNumber|flexDate|deviceCustomDate)\d")
+_EPOCH_MS: Final = re.compile(r"\d{12,14}")
+_DATE: Final = re.compile(
+    r"([A-Z][a-z]{2}) (\d{1,2}) (\d{4}) (\d\d:\d\d:\d\d)(?:\.(\d{1,6}))?(?: ([A-Z]{3,4}|[+-]\d\d:?\d\d))?"
+)
+_TIMES: Final = ("rt", "start", "end", "deviceReceiptTime")
+
+VOCABULARY: Final = agent.Names(
+    severity=("Severity",), rule_uid=("Signature ID",), rule_name=("Name",), rule_category=("cat",),
+    src_ip=("src", "c6a2", "sourceTranslatedAddress"), src_port=("spt",), dst_ip=("dst", "c6a3"), dst_port=("dpt",),
+    src_host=("shost",), dst_host=("dhost",), src_user=("suser", "suid"), dst_user=("duser", "duid"),
+    sensor_uid=("dvchost", "dvc", "deviceExternalId"), proto=("proto",), app_proto=("app",), bytes_in=("in",),
+    bytes_out=("out",), count=("cnt",), verdict=("act",), status_id=("outcome",), url=("request", "requestUrl"),
+    user_agent=("requestClientApplication",), file_name=("fname",), file_path=("filePath",), file_hash=("fileHash",),
+    process_name=("sproc", "dproc"), message=("msg",), mail_from=("suser",), mail_to=("duser",),
+    mail_subject=("label:Subject",),
+)  # fmt: skip
+TABLES: Final = Tables((*agent.any_product(VOCABULARY), *agent.agent(VOCABULARY)), times=_TIMES)
+MAPPING: Final = TABLES.reference()
+#: Keys that end a value of a known product: the dictionary's and the agent's own.
+_KEYS: Final = (
+    "act", "app", "c6a1", "c6a2", "c6a3", "cat", "cnt", "cn1", "cn2", "cn3", "cs1", "cs2", "cs3", "cs4", "cs5",
+    "cs6", "destinationDnsDomain", "deviceDirection", "deviceExternalId", "deviceFacility", "dhost", "dmac",
+    "dntdom", "dpid", "dpriv", "dproc", "dpt", "dst", "duid", "duser", "dvc", "dvchost", "dvcmac", "dvcpid", "end",
+    "externalId", "fileHash", "fileId", "filePath", "fileType", "fname", "fsize", "in", "msg", "oldFileHash",
+    "oldFileName", "oldFilePath", "out", "outcome", "proto", "reason", "repeatCount", "request",
+    "requestClientApplication", "requestMethod", "result", "rt", "shost", "smac", "sntdom", "spid", "spriv",
+    "sproc", "spt", "src", "start", "suid", "suser", "target",
+)  # fmt: skip
+_KNOWN: Final = frozenset(_KEYS) | {f"{k}Label" for k in _KEYS if _LABELLED.fullmatch(k)}
+
+
+def recognise(head: bytes) -> float:
+    """Share of the first lines with `CEF:` near their beginning."""
+    lines = [line for line in head.split(b"\n")[:20] if line.strip()]
+    hits = sum(_BEGIN.search(line[:_WITHIN].decode("latin-1")) is not None for line in lines)
+    return hits / len(lines) if lines else 0.0
+
+
+def find(line: bytes, context: Context) -> Found | Unreadable:
+    """The values of a line: header fields by their names, extension by its keys, custom fields by their labels too."""
+    try:
+        text = line.decode().rstrip("\r\x00 ")
+    except UnicodeDecodeError:
+        return Unreadable("not_utf8")
+    begin = _BEGIN.search(text, 0, _WITHIN)
+    if begin is None:
+        return Unreadable("unknown_format" if "CEF:" not in text[:_WITHIN] else "malformed")
+    fields = split_header(text[begin.end() :], "|", len(_HEADER))
+    if len(fields) <= len(_HEADER):
+        return Unreadable("truncated")
+    values: dict[str, Any] = dict(zip(_HEADER, fields, strict=False))
+    known = values["Device Vendor"].casefold() == agent.AGENT_VENDOR
+    values |= extension(fields[-1], known=known)
+    sent = header(text[: begin.start()], context)
+    if sent.host:
+        values.setdefault("dvchost", sent.host)
+    kind = agent.agent_kind(values["Signature ID"], values["Device Product"]) if known else None
+    return Found(kind or agent.kind_of(values, "cat"), values, when_of(values, sent, context))
+
+
+def extension(text: str, *, known: bool) -> dict[str, Any]:
+    """Values by key; of a known product only known keys end a value."""
+    keys = [m for m in _KEY.finditer(text) if not known or m[1] in _KNOWN or m[1].startswith("TrendMicroDs")]
+    ends = [*(m.start() for m in keys[1:]), len(text)]
+    values = {
+        m[1]: unescape(unquoted(text[m.end() : end].strip()), path=m[1] in _PATHS)
+        for m, end in zip(keys, ends, strict=True)
+    }
+    for key in [k for k in values if _LABELLED.fullmatch(k)]:
+        if label := values.get(f"{key}Label"):
+            values[f"label:{label}"] = values[key]
+    return values
+
+
+def when_of(values: dict[str, Any], sent: Header, context: Context) -> tuple[int, int] | None:
+    """The event's own time, else the header's."""
+    own = (moment(values[key], context) for key in _TIMES if values.get(key))
+    return next((read for read in own if read is not None), None) or sent.when
+
+
+def moment(text: str, context: Context) -> tuple[int, int] | None:
+    """Milliseconds since 1970, `MMM dd yyyy HH:mm:ss`, or ISO text."""
+    if _EPOCH_MS.fullmatch(text):
+        return int(text) * 1000, GIVEN
+    if (found := _DATE.fullmatch(text)) is None:
+        return context.times.read(text)
+    month, day, year, clock, fraction, zone = found.groups()
+    number = "JanFebMarAprMayJunJulAugSepOctNovDec".find(month) // 3 + 1
+    named = {"UTC": "Z", "GMT": "Z", None: ""}.get(zone, zone if zone and zone[0] in "+-" else "")
+    return context.times.read(f"{year}-{number:02d}-{int(day):02d}T{clock}.{fraction or 0}{named}")
+
+
+def write(event: Event, kind: str) -> bytes:
+    """The line of an event."""
+    values = put_back(TABLES, event, kind)
+    if kind.startswith("agent"):
+        values.setdefault("Signature ID", str(agent.number_for(kind)))
+    head = "|".join(str(values.pop(name, "")).replace("\\", "\\\\").replace("|", "\\|") for name in _HEADER)
+    rest = {"rt" if event.time_quality < 2 else "": iso(event), **_labelled(values)}
+    first = f"<14>{iso(event)} " if event.time_quality >= 2 else ""
+    said = " ".join(f"{key}={_escaped(key, value)}" for key, value in rest.items() if key)
+    return f"{first}CEF:0|{head}|{said}".encode()
+
+
+def _labelled(values: dict[str, Any]) -> dict[str, Any]:
+    """Labels as pairs of custom fields."""
+    made = {k: v for k, v in values.items() if not k.startswith("label:")}
+    for n, (key, value) in enumerate(((k, v) for k, v in values.items() if k.startswith("label:")), start=4):
+        made |= {f"cs{n}": value, f"cs{n}Label": key.removeprefix("label:")}
+    return made
+
+
+def _escaped(key: str, value: Any) -> str:
+    text = ", ".join(value) if isinstance(value, list) else str(value)
+    text = text.replace("\\", "\\\\").replace("=", "\\=")
+    return text if key in _PATHS else text.replace("\n", "\\n").replace("\r", "\\r")
+
+
+def leaves(record: bytes, _memory: bytes) -> Iterable[tuple[str, str]]:
+    """(key, text) of a line's values."""
+    text = record.decode(errors="replace")
+    begin = _BEGIN.search(text, 0, _WITHIN)
+    fields = split_header(text[begin.end() :], "|", len(_HEADER)) if begin else []
+    found: dict[str, Any] = dict(zip(_HEADER, fields, strict=False))
+    known = found.get("Device Vendor", "").casefold() == agent.AGENT_VENDOR
+    return (found | extension(fields[-1], known=known)).items() if len(fields) > len(_HEADER) else ()
+
+
+parse = parser(find, TABLES, NUMBER, json=False)

@@ -1,0 +1,47 @@
+"""Key-value messages of firewalls and agents: cutting at delimiters that may be escaped, and undoing escapes.
+
+Rules held here: linear in the length of the text; whatever is odd stays as it is, nothing is guessed.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+_ESCAPED: Final = re.compile(r"\\(.)", re.DOTALL)
+_LINES: Final = {"n": "\n", "r": "\r", "t": "\t"}
+
+
+def split_header(text: str, bar: str, most: int) -> list[str]:
+    """Up to `most` fields between unescaped bars, and the rest as it is."""
+    found: list[str] = []
+    start = at = 0
+    while len(found) < most and (at := text.find(bar, at)) >= 0:
+        if _slashes_before(text, at) % 2 == 0:
+            found.append(unescape_bar(text[start:at]))
+            start = at + 1
+        at += 1
+    return [*found, text[start:]]
+
+
+def _slashes_before(text: str, at: int) -> int:
+    return at - len(text[:at].rstrip("\\"))
+
+
+def unescape_bar(text: str) -> str:
+    """`\\|` and `\\\\` undone."""
+    return _ESCAPED.sub(lambda m: m[1] if m[1] in "|\\" else m[0], text) if "\\" in text else text
+
+
+def unescape(text: str, *, path: bool = False) -> str:
+    """Escapes of an extension value undone; of a path only `\\\\` and `\\=`, for `C:\\new.exe` has no line break."""
+    if "\\" not in text:
+        return text
+    if path:
+        return _ESCAPED.sub(lambda m: m[1] if m[1] in "=\\" else m[0], text)
+    return _ESCAPED.sub(lambda m: _LINES.get(m[1], m[1] if m[1] in "=\\|" else m[0]), text)
+
+
+def unquoted(text: str) -> str:
+    """Without the quotes around a whole value."""
+    return text[1:-1] if len(text) > 1 and text[0] == text[-1] == '"' else text
