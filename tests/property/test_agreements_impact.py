@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -21,6 +20,12 @@ from commonwatch.agreements.impact.world import Member, World
 from commonwatch.agreements.lattice import WITHHELD, leq, parse_point
 from commonwatch.events.fields import FIELDS
 from strategies import agreements as gen
+
+
+def examples(count):
+    """So many examples in the gate, more in the long run (`COMMONWATCH_HYPOTHESIS=long`)."""
+    return settings(max_examples=max(1, count * settings.default.max_examples // 60))
+
 
 DOCS = gen.owner_documents()
 SEEDS = st.integers(0, 2**32)
@@ -53,7 +58,7 @@ def inside(box, boxes):
     return any(overlap(box, other) for other in boxes)
 
 
-@settings(max_examples=40)
+@examples(25)
 @given(DOCS, DOCS, SEEDS)
 def test_regions_and_their_differences_equal_the_reference_at_every_case(old, new, seed):
     space, rng = Space(WORLD, [old, new]), random.Random(seed)
@@ -114,7 +119,7 @@ def point(field, name):
     return parse_point(FIELDS[field].family, name)
 
 
-@settings(max_examples=50)
+@examples(30)
 @given(DOCS, DOCS, SEEDS)
 def test_impact_tells_exactly_what_is_new_and_what_is_gone(old, new, seed):
     found = impact(old, new, WORLD)
@@ -132,7 +137,7 @@ def test_impact_tells_exactly_what_is_new_and_what_is_gone(old, new, seed):
                     assert [point(field, name) for name in shifts[field]] == [before, after]
 
 
-@settings(max_examples=40)
+@examples(25)
 @given(DOCS, DOCS)
 def test_each_witness_is_real(old, new):
     found = impact(old, new, WORLD)
@@ -159,7 +164,7 @@ def space_case(witness):
     return Case(label, witness.age, witness.reader)
 
 
-@settings(max_examples=40)
+@examples(25)
 @given(DOCS, DOCS, SEEDS)
 def test_new_counts_are_told_exactly_where_no_old_cube_is_as_fine(old, new, seed):
     found = impact(old, new, WORLD)
@@ -204,7 +209,7 @@ def test_subtraction_leaves_exactly_what_is_outside_in_pieces_that_do_not_overla
     assert set(left) == set(cells_of([a])) - set(cells_of([b]))
 
 
-@settings(max_examples=30)
+@examples(30)
 @given(st.lists(boxes(), min_size=1, max_size=4), st.randoms())
 def test_a_partition_depends_on_the_region_not_on_its_boxes(some, rng):
     pieces = merged(some)
@@ -233,7 +238,3 @@ def test_the_generated_pairs_change_enough_for_these_tests_to_mean_something():
     assert seen["newly"] > 15
     assert seen["no_longer"] > 15
     assert seen["counted"] > 5
-
-
-if __name__ == "__main__":
-    pytest.main([__file__])

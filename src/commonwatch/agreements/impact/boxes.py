@@ -88,7 +88,7 @@ def partition(tagged: Sequence[tuple[Box, T]]) -> list[tuple[Box, frozenset[T]]]
             return (((), frozenset(tagged[i][1] for i in held)),)
         if (found := known.get((axis, held))) is None:
             merged: dict[tuple[tuple[tuple[int, ...], frozenset[T]], ...], int] = {}
-            for mask, some in _blocks([(tagged[i][0][axis], i) for i in held]):
+            for mask, some in blocks([(tagged[i][0][axis], i) for i in held]):
                 rest = parts(axis + 1, some)
                 merged[rest] = merged.get(rest, 0) | mask
             ordered = sorted(merged.items(), key=lambda pair: lowest(pair[1]))
@@ -100,7 +100,7 @@ def partition(tagged: Sequence[tuple[Box, T]]) -> list[tuple[Box, frozenset[T]]]
     return [(Box(*masks), tags) for masks, tags in parts(0, numbers)] if numbers else []
 
 
-def _blocks(masks: Iterable[tuple[int, int]]) -> list[tuple[int, tuple[int, ...]]]:
+def blocks(masks: Iterable[tuple[int, int]]) -> list[tuple[int, tuple[int, ...]]]:
     """The bits of all masks, grouped by which masks have them."""
     blocks: list[tuple[int, tuple[int, ...]]] = []
     for mask, number in masks:

@@ -176,14 +176,17 @@ class Space:
         live = (msgspec.structs.replace(a, accepted=everyone) for a in docs.agreements)
         return msgspec.structs.replace(docs, agreements=tuple(live))
 
+    def between(self, start: float, end: float | None) -> int:
+        """The cells of the ages [start, end)."""
+        last = len(self.ages) if end is None else bisect_left(self.ages, end)
+        first = bisect_left(self.ages, start)
+        return (1 << last) - (1 << first) if last > first else 0
+
     def _sites(self, names: Iterable[str]) -> int:
         return sum(self._site[name] for name in set(names))
 
     def _ages(self, rows: ShareRows | LimitRows) -> int:
-        """The cells of [after, until)."""
-        end = len(self.ages) if rows.until is None else bisect_left(self.ages, rows.until)
-        start = bisect_left(self.ages, rows.after)
-        return (1 << end) - (1 << start) if end > start else 0
+        return self.between(rows.after, rows.until)
 
 
 def class_bits(words: Iterable[str]) -> int:
