@@ -176,6 +176,22 @@ CALLS: dict[str, list[Call]] = {
         Call("/api/agreements/preview", "POST", {"document": draft("dune"), "reader": "nobody"}),
         Call("/api/agreements/preview", "POST", {"document": "dsa: ["}),
     ],
+    "POST /api/agreements/impact": [
+        *(Call("/api/agreements/impact", "POST", {"document": draft(org)}) for org in ("alder", "birch")),
+        Call("/api/agreements/impact", "POST", {"without": "alder-service"}),
+        Call("/api/agreements/impact", "POST", {"without": "none"}),
+        Call("/api/agreements/impact", "POST", {"document": "dsa: ["}),
+        Call("/api/agreements/impact", "POST", {}),
+    ],
+    "GET /api/agreements/who-sees": [
+        Call("/api/agreements/who-sees?field=src_ip"),
+        Call("/api/agreements/who-sees?field=src_ip&at_least=network&events=malware&tlp=green&severity=low&age=3"),
+        Call("/api/agreements/who-sees?field=nothing"), Call("/api/agreements/who-sees?field=user&at_least=hour"),
+    ],
+    "GET /api/agreements/what-sees": [
+        Call("/api/agreements/what-sees"), Call("/api/agreements/what-sees?reader=birch&field=user"),
+        Call("/api/agreements/what-sees?reader=cedar"), Call("/api/agreements/what-sees?reader=nobody"),
+    ],
     "GET /api/agreements/own-rows": [Call("/api/agreements/own-rows?days=90"), Call("/api/agreements/own-rows?days=0")],
     "GET /api/agreements/{agreement:str}/iep.json": [
         Call("/api/agreements/alder-service/iep.json"), Call("/api/agreements/none/iep.json"),

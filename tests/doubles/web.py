@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from types import SimpleNamespace
 from typing import Any
 
+from commonwatch.agreements.impact.questions import WhoSees
 from commonwatch.agreements.reader import PURPOSES, Purpose, Reader
 from commonwatch.errors import Gone, NotAuthenticated, NotFound, NotPermitted, Unavailable
 from commonwatch.govern.policy import OrgInfo
@@ -20,14 +21,18 @@ from commonwatch.web.ports import (
     AccessSummary,
     AccessWanted,
     AgreementInfo,
+    AskImpact,
     AskPreview,
+    AskSees,
     GatewayInfo,
+    ImpactInfo,
     NotificationInfo,
     PersonInfo,
     Ports,
     Principal,
     SessionInfo,
     TokenInfo,
+    WhatSees,
 )
 
 BODY = bytes(range(256)) * 40
@@ -267,6 +272,19 @@ class Previews:
         return []
 
 
+class Questions:
+    """Nobody shares anything."""
+
+    def impact(self, principal: Principal, asked: AskImpact) -> ImpactInfo:
+        return ImpactInfo(newly=(), no_longer=(), newly_counted=(), no_longer_counted=(), findings=(), partial=False)
+
+    def who_sees(self, principal: Principal, asked: AskSees) -> WhoSees:
+        return WhoSees(field="src_ip", at_least=asked.at_least, readers=(), sights=())
+
+    def what_sees(self, principal: Principal, reader: str | None, field: str | None) -> WhatSees:
+        return WhatSees(reader=reader or principal.reader.org, seen=())
+
+
 class Audit:
     """An empty log."""
 
@@ -331,7 +349,7 @@ def ports(**changed: Any) -> Ports:
         "govern": Govern(), "accounts": Accounts(), "agreements": Agreements(), "gateways": Gateways(),
         "notices": Notices(), "notifications": Notifications(), "accesses": Accesses(), "drafts": None, "templates": None, "offers": None, "audit": Audit(), "intelligence": Intelligence(), "epoch": lambda: 3, "now": lambda: 7,
         "lives": None, "signing_keys": None,
-        "previews": Previews(),
+        "previews": Previews(), "questions": Questions(),
     }  # fmt: skip
     return Ports(**{**made, **changed})
 

@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from commonwatch.agreements.document import Limit, Share
+from commonwatch.agreements.drafted import drafted
 from commonwatch.agreements.effective import OwnerDocuments, decide, effective
 from commonwatch.agreements.impact.changes import impact
 from commonwatch.agreements.impact.findings import KINDS, lint, lint_all
-from commonwatch.agreements.impact.placing import with_document
 from commonwatch.agreements.impact.questions import Asked
 from commonwatch.agreements.impact.space import Space
 from commonwatch.agreements.lattice import WITHHELD, leq, parse_point, point_name, points
@@ -134,7 +134,7 @@ class Seen(msgspec.Struct):
 def without_clause(docs, document, number):
     """The owner's documents when one clause of a document is left out."""
     left = tuple(c for n, c in enumerate(document.clauses) if n != number)
-    return with_document(docs, msgspec.structs.replace(document, clauses=left))
+    return drafted(docs, msgspec.structs.replace(document, clauses=left))
 
 
 @examples(60)
@@ -147,7 +147,7 @@ def test_findings_hold_what_they_say(docs):
         if live.state != "active":
             continue
         document, found = live.document, lint(live.document, docs, WORLD)
-        present = with_document(docs, document)
+        present = drafted(docs, document)
         for finding in found:
             assert finding.kind in KINDS
             assert finding.message

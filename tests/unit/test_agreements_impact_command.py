@@ -76,3 +76,34 @@ def test_diff_shows_the_words_and_what_they_do(run, file):
     assert status == 1
     assert "+ [operate]" in out
     assert "Newly shown to" in out
+
+
+def test_lint_prints_findings_with_examples_and_fails_on_a_warning(run, file):
+    twice = plain(make.agreement())
+    twice["clauses"] += [twice["clauses"][0] | {"id": "again"}]
+    status, out, _ = run("lint", file("a.json", json.dumps(twice)))
+    assert status == 1
+    assert "$.clauses[1]: [operate] already shows all of it [contained]" in out
+    assert "for example: a malware event" in out
+    status, out, _ = run("lint", file("b.yaml", to_yaml(make.agreement())), "--json")
+    assert status == 0
+    assert [f["weight"] for f in json.loads(out) if f["weight"] == "warning"] == []
+
+
+def test_check_prints_findings_as_warnings_and_still_passes(run, file):
+    twice = plain(make.agreement())
+    twice["clauses"] += [twice["clauses"][0] | {"id": "again"}]
+    status, out, err = run("check", file("a.json", json.dumps(twice)))
+    assert status == 0
+    assert "[again] Share" in out
+    assert "warning: " in err
+
+
+def test_who_sees_answers_from_files(run, file):
+    source = file("a.yaml", to_yaml(make.agreement()))
+    status, out, _ = run("who-sees", "user", source, "--json")
+    assert status == 0
+    found = json.loads(out)
+    assert {(r["org"], r["purpose"]) for r in found["readers"]} == {("delta-mss", "operate")}
+    assert run("who-sees", "user", source, "--tlp", "red")[::2] == (0, "nobody\n")
+    assert run("who-sees", "user", source, "--at-least", "hour")[0] == 2

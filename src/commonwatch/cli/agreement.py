@@ -18,6 +18,7 @@ from commonwatch.agreements.check import check, problems
 from commonwatch.agreements.decode import canonical, decode, digest, from_json, json_schema, to_yaml
 from commonwatch.agreements.document import Agreement, Document
 from commonwatch.agreements.english import read, say
+from commonwatch.agreements.impact.world import World
 from commonwatch.cli import agreement_questions as asked
 from commonwatch.cli import drafting, life, seen
 from commonwatch.cli.files import jwk as _jwk
@@ -57,6 +58,10 @@ def add(parser: argparse.ArgumentParser) -> None:
     seen.add(actions)
     drafting.add(actions)
     life.add(actions)
+    one = _command(actions, "lint", "what is useless, contradictory or undercut in documents, with examples", _lint)
+    asked.add_lint(one)
+    one = _command(actions, "who-sees", "who sees a field, how precisely, under which clauses", _who_sees)
+    asked.add_who_sees(one)
 
 
 def _command(
@@ -75,6 +80,7 @@ def _check(args: argparse.Namespace) -> int:
     if found:
         return 1
     print(say(document), end="")
+    asked.print_findings(asked.findings([document], [document], World()), sys.stderr)
     return 0
 
 
@@ -162,6 +168,14 @@ def _diff(args: argparse.Namespace) -> int:
     else:
         print(f"the same document, SHA-256 {digest(canonical(old))}")
     return 1 if changed else 0
+
+
+def _lint(args: argparse.Namespace) -> int:
+    return asked.run_lint(args, _document)
+
+
+def _who_sees(args: argparse.Namespace) -> int:
+    return asked.run_who_sees(args, _document)
 
 
 def _impact(args: argparse.Namespace) -> int:

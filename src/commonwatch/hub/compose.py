@@ -37,6 +37,7 @@ from commonwatch.hub.meta.clock import MICROS, Clock
 from commonwatch.hub.meta.models import Gateway, Organisation
 from commonwatch.hub.publications import PublicationTable
 from commonwatch.hub.registry.previews import Previews
+from commonwatch.hub.registry.questions import Questions
 from commonwatch.hub.seen.book import Book
 from commonwatch.hub.seen.handing import Handing
 from commonwatch.hub.seen.reading import Reading
@@ -160,6 +161,7 @@ class Hub:
             notices=core.notices, notifications=core.notifications,
             accesses=self.accesses, drafts=core.drafts, templates=core.templates, offers=core.offers,
             lives=core.lives, signing_keys=core.signing_keys,
+            questions=Questions(core.policy),
             previews=Previews(self.govern, core.policy, self.publications, self.audit),
             audit=AuditPort(self.audit), intelligence=Findings(self.publications, self.watch, self.handing),
             epoch=lambda: core.policy.view().epoch, now=core.clock.now,

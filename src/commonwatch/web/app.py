@@ -42,6 +42,7 @@ from commonwatch.web.routes import (
     members,
     pages,
     preview,
+    questions,
     session,
     templates,
 )
@@ -58,6 +59,7 @@ ROUTERS = (
     drafting,
     templates,
     preview,
+    questions,
     life,
     members,
     findings,

@@ -21,8 +21,8 @@ from commonwatch.agreements.impact.levels import level_maps
 from commonwatch.agreements.impact.regions import Regions, newly, rungs
 from commonwatch.agreements.impact.space import Case, Space
 from commonwatch.agreements.impact.words import (
-    Rows,
-    Who,
+    Audience,
+    WhichRows,
     Witness,
     purposes_of,
     rows_of,
@@ -49,8 +49,8 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
 
     owner: str
     fields: tuple[Shift, ...]
-    rows: Rows
-    to: Who
+    rows: WhichRows
+    to: Audience
     purposes: tuple[Purpose, ...]
     witness: Witness
     text: str
@@ -65,8 +65,8 @@ class CountChange(msgspec.Struct, frozen=True, kw_only=True):
     measures: tuple[str, ...]
     contributors: int
     noise: Noise | None
-    rows: Rows
-    to: Who
+    rows: WhichRows
+    to: Audience
     purposes: tuple[Purpose, ...]
     witness: Witness
     text: str
@@ -187,7 +187,7 @@ def _turned(change: Change) -> Change:
     return msgspec.structs.replace(change, fields=fields, text=text)
 
 
-def _sentence(heading: str, rows: Rows, to: Who, purposes: Sequence[Purpose], what: str) -> str:
+def _sentence(heading: str, rows: WhichRows, to: Audience, purposes: Sequence[Purpose], what: str) -> str:
     return f"{heading} to {to.text}, for {say_purposes(purposes)}, of {rows.text}: {what}."
 
 

@@ -16,9 +16,9 @@ from commonwatch.agreements.document import Limit, Share
 from commonwatch.agreements.effective import OwnerDocuments
 from commonwatch.agreements.impact.boxes import Box, bits, blocks, common, covering, lowest, merged, overlap, without
 from commonwatch.agreements.impact.levels import levels_of
-from commonwatch.agreements.impact.regions import Regions, Rung, rungs_of
+from commonwatch.agreements.impact.regions import Regions, Rung, lowest_rungs, rungs_of
 from commonwatch.agreements.impact.space import CLASSES, SEVERITIES, TLPS, Space, clauses_of, purpose_bits
-from commonwatch.agreements.impact.words import Rows, Who, purposes_of, rows_of, say_purposes, who_of
+from commonwatch.agreements.impact.words import Audience, WhichRows, purposes_of, rows_of, say_purposes, who_of
 from commonwatch.agreements.impact.world import World
 from commonwatch.agreements.lattice import Point, point_name
 from commonwatch.agreements.reader import PURPOSES, ClauseRef, Purpose, Reader, Reason, Withheld
@@ -38,9 +38,9 @@ class Sight(msgspec.Struct, frozen=True, kw_only=True):
     """Rows of one owner that readers see so, and the clauses that show them."""
 
     owner: str
-    to: Who
+    to: Audience
     purposes: tuple[Purpose, ...]
-    rows: Rows
+    rows: WhichRows
     clauses: tuple[ClauseRef, ...]
     text: str
 
@@ -49,7 +49,7 @@ class WhoSees(msgspec.Struct, frozen=True, kw_only=True):
     """Everyone who sees the field at least so precisely, one by one, and by owner in words."""
 
     field: FieldName
-    at_least: str
+    at_least: str | None
     readers: tuple[Seer, ...]
     sights: tuple[Sight, ...]
 
@@ -59,7 +59,7 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
 
     owner: str
     purposes: tuple[Purpose, ...]
-    rows: Rows
+    rows: WhichRows
     fields: dict[FieldName, str]
     clauses: tuple[ClauseRef, ...]
 
@@ -68,7 +68,7 @@ class NotSeen(msgspec.Struct, frozen=True, kw_only=True):
     """Rows of one owner in which a field is withheld, why, by which clause, and whom to ask."""
 
     owner: str
-    rows: Rows
+    rows: WhichRows
     reason: Reason
     clause: ClauseRef | None = None
     ask: str | None = None
@@ -82,8 +82,8 @@ class Asked:
         self.space = Space(world, found, bounds)
         self.regions = {docs.owner: Regions(docs, self.space) for docs in found}
 
-    def who_sees(self, field: FieldName, at_least: Point, rows: Box | None = None) -> WhoSees:
-        """Everyone who sees `field` at least at a point, in some of these rows."""
+    def who_sees(self, field: FieldName, at_least: Point | None = None, rows: Box | None = None) -> WhoSees:
+        """Everyone who sees `field` at least at a point (None: anything of it), in some of these rows."""
         seen, sights = dict.fromkeys(PURPOSES, 0), list[Sight]()
         for regions in self.regions.values():
             boxes = regions.at_least(field, at_least, [rows or self.space.whole]) if field in regions.fields else []
@@ -92,7 +92,7 @@ class Asked:
                     seen[purpose] |= box.readers
             sights += [self._sight(regions, field, at_least, box) for box in covering(merged(boxes))]
         readers = [self._seer(n, purpose) for purpose, mask in seen.items() for n in bits(mask)]
-        name = point_name(FIELDS[field].family, at_least)
+        name = point_name(FIELDS[field].family, at_least) if at_least else None
         return WhoSees(field=field, at_least=name, readers=tuple(sorted(readers)), sights=tuple(sights))
 
     def what_sees(self, org: str, purposes: Sequence[Purpose] = PURPOSES) -> Iterator[Seen]:
@@ -117,7 +117,7 @@ class Asked:
         place = self.space.places[number]
         return Seer(place.org, purpose, place.future)
 
-    def _sight(self, regions: Regions, field: FieldName, at_least: Point, box: Box) -> Sight:
+    def _sight(self, regions: Regions, field: FieldName, at_least: Point | None, box: Box) -> Sight:
         owner, clauses = regions.docs.owner, tuple(sorted(set(_carrying(regions, field, at_least, box))))
         rows, to, purposes = rows_of(self.space, box), who_of(self.space, box.readers, owner), purposes_of(box.purposes)
         text = f"{to.text}, for {say_purposes(purposes)}, of {rows.text} of {owner}"
@@ -149,9 +149,9 @@ class Asked:
                     yield Box(who.readers, who.purposes, classes, sites, tlps, severities, ages), why
 
 
-def _carrying(regions: Regions, field: FieldName, at_least: Point, box: Box) -> Iterator[ClauseRef]:
+def _carrying(regions: Regions, field: FieldName, at_least: Point | None, box: Box) -> Iterator[ClauseRef]:
     """The clauses that alone bring the field to one of the point's rungs somewhere in the box."""
-    for rung in rungs_of(field, at_least):
+    for rung in rungs_of(field, at_least) if at_least else lowest_rungs(field):
         ceiling = regions.ceiling(field, rung)
         for c in regions.contributions:
             caps = [limit.box for limit in c.limits if _below(limit.levels, field, rung)]

@@ -48,6 +48,12 @@ def rungs_of(field: FieldName, point: Point) -> tuple[Rung, ...]:
     return tuple(max(some) for chain in (0, 1) if (some := [r for r in reached if r.chain == chain]))
 
 
+@cache
+def lowest_rungs(field: FieldName) -> tuple[Rung, ...]:
+    """The lowest rung of each chain: whatever is shown reaches one of them."""
+    return tuple(rung for rung in rungs(field) if rung.height == 1)
+
+
 class Placed(NamedTuple):
     """A share or limit on single events with its box and levels."""
 
@@ -111,9 +117,11 @@ class Regions:
         raised = (box for c in self.contributions for box in c.region(field, rung))
         return without(raised, self.ceiling(field, rung))
 
-    def at_least(self, field: FieldName, point: Point, within: Sequence[Box]) -> list[Box]:
-        """Where, within some boxes, the field is shown at least at a point (`withheld`: everywhere)."""
+    def at_least(self, field: FieldName, point: Point | None, within: Sequence[Box]) -> list[Box]:
+        """Where, within some boxes, the field is shown at least at a point; None: where anything of it is shown."""
         found = list(within)
+        if point is None:
+            return [box for rung in lowest_rungs(field) for box in common(found, self.region(field, rung))]
         for rung in rungs_of(field, point):
             found = common(found, self.region(field, rung))
         return found

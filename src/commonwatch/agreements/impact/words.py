@@ -29,7 +29,7 @@ from commonwatch.agreements.reader import PURPOSES, ROLES, Purpose, Reader
 from commonwatch.events.fields import FieldName
 
 
-class Rows(msgspec.Struct, frozen=True):
+class WhichRows(msgspec.Struct, frozen=True):
     """Which rows. `sites`: "" is an unknown site, "*" any not named. `ages`: hours [from, until), no end is None."""
 
     events: tuple[str, ...]
@@ -40,7 +40,7 @@ class Rows(msgspec.Struct, frozen=True):
     text: str
 
 
-class Who(msgspec.Struct, frozen=True):
+class Audience(msgspec.Struct, frozen=True):
     """To whom. `future`: members that may join later, where not the whole community or role is meant."""
 
     organisations: tuple[str, ...]
@@ -62,18 +62,18 @@ class Witness(msgspec.Struct, frozen=True):
     text: str
 
 
-def rows_of(space: Space, box: Box) -> Rows:
+def rows_of(space: Space, box: Box) -> WhichRows:
     """The rows of a box."""
     names = tuple("*" if n == len(space.sites) - 1 else space.sites[n] for n in bits(box.sites))
     text = f"{_classes(box.classes)} events{_tlps(box.tlps)}{_severities(box.severities)}"
-    return Rows(
+    return WhichRows(
         tuple(CLASSES[n].word for n in bits(box.classes)), tuple(TLPS[n].word for n in bits(box.tlps)),
         tuple(SEVERITIES[n].word for n in bits(box.severities)), names, _runs(space, box.ages),
         f"{text}{_sites(space, box.sites, names)}{_ages(space, box.ages)}",
     )  # fmt: skip
 
 
-def who_of(space: Space, readers: int, owner: str) -> Who:
+def who_of(space: Space, readers: int, owner: str) -> Audience:
     """The readers of a box."""
     left, everyone = readers, space.everyone & ~space.org(owner)
     groups: dict[str, list[str]] = {"communities": [], "roles": []}
@@ -93,7 +93,7 @@ def who_of(space: Space, readers: int, owner: str) -> Who:
         communities=tuple(groups["communities"]),
         roles=tuple(r for r in ROLES if r in groups["roles"]),
     )
-    return Who(
+    return Audience(
         to.organisations, to.communities, to.roles, tuple(future), _who(to, _say_futures(space, future, readers))
     )
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from commonwatch.agreements.document import Clause, Count, Document, Limit, Share
+from commonwatch.agreements.document import Clause, CommunityCharter, Count, Document, Limit, Share
 from commonwatch.agreements.impact.boxes import Box
 from commonwatch.agreements.impact.findings.kinds import KINDS, Finding, Fix, KindName, Weight
-from commonwatch.agreements.impact.placing import owner_of
 from commonwatch.agreements.impact.regions import Contribution, Regions
 from commonwatch.agreements.impact.words import Witness, witness_of
 from commonwatch.agreements.impact.world import World
@@ -55,7 +54,7 @@ class Subject:
         """The cases a clause covers."""
         if isinstance(clause, Limit):
             box = self.space.limit(clause)
-            mine = 0 if owner_of(self.document) is None else self.space.org(self.owner)
+            mine = 0 if isinstance(self.document, CommunityCharter) else self.space.org(self.owner)
             return box._replace(readers=box.readers & ~mine)
         return self.space.share(clause, self.space.everyone & ~self.space.org(self.owner))
 

@@ -1,0 +1,158 @@
+"""Questions on a real hub: answered from documents for whom they concern; nobody else is told anything."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Iterator
+
+import pytest
+from litestar.testing import TestClient
+
+from commonwatch.agreements.effective import OwnerDocuments
+from commonwatch.agreements.reader import Reader
+from commonwatch.cli import main
+from commonwatch.cli.client import Client
+from commonwatch.errors import InvalidInput, NotFound, NotPermitted
+from commonwatch.hub.compose import Hub
+from commonwatch.hub.registry.questions import Questions
+from commonwatch.web.ports import AskImpact, AskSees, Principal
+from doubles.town import Town, agreement
+
+
+@pytest.fixture(scope="module")
+def town(tmp_path_factory: pytest.TempPathFactory) -> Town:
+    return Town(tmp_path_factory.mktemp("town") / "founded")
+
+
+@pytest.fixture(scope="module")
+def hub(town: Town, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
+    made = town.copy(tmp_path_factory.mktemp("hub") / "data")
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def ask(hub: Hub) -> Questions:
+    return Questions(hub.core.policy)
+
+
+def person(org: str, role: str, *communities: str, operator: bool = False) -> Principal:
+    return Principal(
+        "person", f"{org}-admin", org, Reader(org, (role,), communities, "detect"), admin=True, operator=operator
+    )  # type: ignore[arg-type]
+
+
+ALDER, BIRCH = person("alder", "sme", "valley"), person("birch", "mssp", "valley", operator=True)
+CEDAR, DUNE = person("cedar", "cert", "valley"), person("dune", "sme", "valley")
+
+
+def amended(**shown: str) -> dict[str, object]:
+    """The next version of alder's agreement: birch is shown more."""
+    plain = copy.deepcopy(agreement())
+    plain["clauses"][0]["fields"] |= shown
+    return {**plain, "version": 2}
+
+
+def test_the_owner_is_told_what_a_new_version_newly_shows(ask: Questions) -> None:
+    found = ask.impact(ALDER, AskImpact(document=amended(user="pseudonym")))
+    (change,) = found.newly
+    assert [(s.field, s.before, s.after) for s in change.fields] == [("user", "withheld", "pseudonym")]
+    assert change.to.organisations == ("birch",)
+    assert "user name as a pseudonym" in change.text
+    assert change.witness.reader.org == "birch"
+    assert not found.no_longer
+    assert not found.partial
+    assert ask.impact(ALDER, AskImpact(document={**agreement(), "version": 2})).newly == ()
+
+
+def test_the_end_of_an_agreement_hides_everything_and_shows_nothing(ask: Questions) -> None:
+    found = ask.impact(ALDER, AskImpact(without="alder-service"))
+    assert not found.newly
+    assert {s.after for change in found.no_longer for s in change.fields} == {"withheld"}
+    assert {org for change in found.no_longer for org in change.to.organisations} >= {"birch"}
+
+
+def test_a_charter_is_asked_about_by_its_owner_alone(ask: Questions) -> None:
+    charter = {
+        "charter": "1", "id": "ceiling", "title": "Ours", "owner": {"id": "alder"},
+        "clauses": [{"kind": "limit", "id": "all", "fields": {"src_ip": "country"}}],
+    }  # fmt: skip
+    found = ask.impact(ALDER, AskImpact(document=charter))
+    assert {(s.before, s.after) for c in found.no_longer for s in c.fields if s.field == "src_ip"} == {
+        ("network", "country"), ("pseudonym", "withheld"),
+    }  # fmt: skip
+    with pytest.raises(NotPermitted):
+        ask.impact(BIRCH, AskImpact(document=charter))
+
+
+def test_the_hubs_operator_is_told_no_more_than_any_party(ask: Questions) -> None:
+    """birch runs the hub and is a party: it may ask about the agreement, judged without alder's other documents."""
+    assert ask.impact(BIRCH, AskImpact(document=amended(user="pseudonym"))).partial
+    stranger = {**agreement(), "id": "other", "parties": [{"id": "alder", "role": "owner"}]}
+    with pytest.raises(NotPermitted):
+        ask.impact(BIRCH, AskImpact(document=stranger))
+    with pytest.raises(NotFound):
+        ask.impact(CEDAR, AskImpact(without="alder-service"))
+    assert ask.who_sees(BIRCH, AskSees(field="src_ip")).readers == ()
+
+
+def test_who_sees_a_field_is_exact_with_clauses(ask: Questions) -> None:
+    found = ask.who_sees(ALDER, AskSees(field="src_ip", at_least="network"))
+    assert {(s.org, s.purpose) for s in found.readers} == {("birch", p) for p in ("operate", "detect", "respond")}
+    assert [str(ref) for sight in found.sights for ref in sight.clauses] == ["alder-service@1#operate"]
+    anything = ask.who_sees(ALDER, AskSees(field="src_ip"))
+    assert {"birch", "cedar", "*:cert"} <= {s.org for s in anything.readers}
+    assert ask.who_sees(ALDER, AskSees(field="src_ip", tlp="red")).readers == ()
+    assert ask.who_sees(ALDER, AskSees(field="message")).readers == ()
+
+
+def test_what_a_reader_sees_of_me_and_why_not_more(ask: Questions) -> None:
+    found = ask.what_sees(ALDER, "cedar", "user")
+    (seen,) = found.seen
+    assert seen.fields == {"time": "day", "owner": "pseudonym", "src_ip": "pseudonym", "malware": "family"}
+    assert {w.reason for w in found.withheld} >= {"field-not-granted", "class"}
+    with pytest.raises(NotFound):
+        ask.what_sees(ALDER, "nobody", None)
+
+
+def test_a_reader_is_told_what_it_sees_but_not_of_whom_where_that_is_withheld(ask: Questions, hub: Hub) -> None:
+    of_cedar = ask.what_sees(CEDAR, None, None)
+    assert [s.owner for s in of_cedar.seen] == [None]
+    assert of_cedar.seen[0].clauses == ()
+    of_birch = ask.what_sees(BIRCH, None, None)
+    assert {s.owner for s in of_birch.seen} == {"alder", "dune"}, "birch is a party of both"
+    for seen in of_birch.seen:
+        docs: OwnerDocuments = hub.core.policy.view().owners[seen.owner or ""].documents
+        assert {ref.partition("@")[0] for ref in seen.clauses} <= {a.document.id for a in docs.agreements}
+
+
+def test_wrong_questions_are_told_what_is_wrong(ask: Questions) -> None:
+    for asked, where in (
+        (AskSees(field="nothing"), "field"), (AskSees(field="user", at_least="hour"), "at_least"),
+        (AskSees(field="user", at_least="withheld"), "at_least"), (AskSees(field="user", events=("x",)), "events"),
+        (AskSees(field="user", tlp="white"), "tlp"), (AskSees(field="user", severity="x"), "severity"),
+    ):  # fmt: skip
+        with pytest.raises(InvalidInput) as caught:
+            ask.who_sees(ALDER, asked)
+        assert caught.value.where == where
+    for wrong in (AskImpact(), AskImpact(document={"dsa": "1"}, without="x"), AskImpact(document="dsa: [")):
+        with pytest.raises(InvalidInput):
+            ask.impact(ALDER, wrong)
+
+
+def test_the_command_asks_a_hub_over_http_and_its_folder_with_the_same_answer(
+    hub: Hub, town: Town, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = ["agreement", "who-sees", "src_ip", "--at-least", "network", "--json"]
+    assert main([*asked, "--data", str(town.folder), "--org", "alder"]) == 0
+    from_folder = capsys.readouterr().out
+    monkeypatch.setenv("COMMONWATCH_TOKEN", town.tokens["alder"])
+    with TestClient(hub.app()) as http:
+        http.headers["Authorization"] = f"Bearer {town.tokens['alder']}"
+        monkeypatch.setattr(Client, "send", lambda _, method, path, **more: http.request(method, path, **more))
+        assert main([*asked, "--url", "http://hub.example"]) == 0
+    over_http = capsys.readouterr().out
+    assert json.loads(over_http) == json.loads(from_folder)
+    assert {reader["org"] for reader in json.loads(over_http)["readers"]} == {"birch"}
+    assert main([*asked, "--data", str(town.folder), "--org", "nobody"]) == 2
