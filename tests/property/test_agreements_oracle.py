@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from commonwatch.agreements.document import Agreement, Fields, Limit, Share, ShareRows, To, levels
-from commonwatch.agreements.drafted import drafted
 from commonwatch.agreements.effective import OwnerDocuments, accepted
 from commonwatch.agreements.impact.changes import impact
+from commonwatch.agreements.impact.placing import with_document
 from commonwatch.agreements.impact.regions import Regions, newly, rungs
 from commonwatch.agreements.impact.space import CLASSES, SEVERITIES, TLPS, Space
 from commonwatch.agreements.reader import PURPOSES, Reader
@@ -195,7 +195,7 @@ def planted(docs, org):
         parties=tuple(gen.Party(id=o, name="o", role=role, key=gen.thumbprint(o)) for o, role in parties),
         clauses=(hole,),
     )  # fmt: skip
-    return drafted(docs, document)
+    return with_document(docs, document)
 
 
 @examples(8)

@@ -8,11 +8,12 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from commonwatch.agreements.document import Limit, Share
-from commonwatch.agreements.drafted import drafted
-from commonwatch.agreements.effective import OwnerDocuments, decide, effective
+from commonwatch.agreements.document import Limit, Share, levels
+from commonwatch.agreements.effective import OwnerDocuments, decide, effective, limit_covers, ref_of
+from commonwatch.agreements.effective import covers as covers_case
 from commonwatch.agreements.impact.changes import impact
 from commonwatch.agreements.impact.findings import KINDS, lint, lint_all
+from commonwatch.agreements.impact.placing import with_document
 from commonwatch.agreements.impact.questions import Asked
 from commonwatch.agreements.impact.space import Space
 from commonwatch.agreements.lattice import WITHHELD, leq, parse_point, point_name, points
@@ -134,7 +135,7 @@ class Seen(msgspec.Struct):
 def without_clause(docs, document, number):
     """The owner's documents when one clause of a document is left out."""
     left = tuple(c for n, c in enumerate(document.clauses) if n != number)
-    return drafted(docs, msgspec.structs.replace(document, clauses=left))
+    return with_document(docs, msgspec.structs.replace(document, clauses=left))
 
 
 @examples(60)
@@ -147,7 +148,7 @@ def test_findings_hold_what_they_say(docs):
         if live.state != "active":
             continue
         document, found = live.document, lint(live.document, docs, WORLD)
-        present = drafted(docs, document)
+        present = with_document(docs, document)
         for finding in found:
             assert finding.kind in KINDS
             assert finding.message
@@ -171,14 +172,22 @@ def test_findings_hold_what_they_say(docs):
 
 
 def shown_less(docs, share, finding):
-    """In the witness, what the share alone gives is cut by a clause the finding names."""
+    """The witness is a case of the share, and of a limit the finding names that is below what the share says."""
     case = space_case(finding.witness)
-    cut = {
-        ref
-        for f in gen.FEW_FIELDS
-        for ref in effective(docs, case.label, case.age, f, case.reader).cut
-    }  # fmt: skip
-    return bool(cut & set(finding.about))
+    limits = {ref_of(d, c.id): c for d in documents_of(docs) for c in d.clauses if isinstance(c, Limit)}
+    assert covers_case(share, *case)
+    return any(
+        limit_covers(limits[ref], *case) and not leq(level, levels(limits[ref].fields)[f])
+        for ref in finding.about
+        for f, level in levels(share.fields).items()
+        if f in levels(limits[ref].fields)
+    )
+
+
+def documents_of(docs):
+    """Every document that decides about an owner."""
+    charters = [docs.charter, *docs.community_charters.values()]
+    return [*(a.document for a in docs.agreements), *filter(None, charters)]
 
 
 def check_undercut(accepting, docs, document, limit, finding):

@@ -16,12 +16,11 @@ from typing import Any, TextIO
 import msgspec
 
 from commonwatch.agreements.check import check
-from commonwatch.agreements.document import CommunityCharter, Document
-from commonwatch.agreements.drafted import owner_of
+from commonwatch.agreements.document import Document
 from commonwatch.agreements.effective import OwnerDocuments
 from commonwatch.agreements.impact.changes import Change, CountChange, Impact, impact, together
 from commonwatch.agreements.impact.findings import KINDS, Finding, lint
-from commonwatch.agreements.impact.placing import owners_of
+from commonwatch.agreements.impact.placing import owner_of, owners_of
 from commonwatch.agreements.impact.questions import Asked, WhoSees
 from commonwatch.agreements.impact.world import World
 from commonwatch.agreements.lattice import WITHHELD, points
@@ -129,10 +128,9 @@ def findings(everything: Iterable[Document], about: Iterable[Document], around: 
     placed = owners_of(everything)
     found: list[Finding] = []
     for document in about:
-        if isinstance(document, CommunityCharter):
-            concerned = [docs for docs in placed.values() if document.community in docs.community_charters]
-        else:
-            concerned = [placed[owner_of(document)]]
+        owner = owner_of(document)
+        capped = [docs for docs in placed.values() if document in docs.community_charters.values()]
+        concerned = [placed[owner]] if owner else capped
         found += [f for docs in concerned for f in lint(document, docs, around) if f not in found]
     return found
 

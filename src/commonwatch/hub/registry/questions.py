@@ -9,16 +9,13 @@ reader sees is told under the owner's name only to a party, or where the owner i
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import msgspec
 
-from commonwatch.agreements.check import check
-from commonwatch.agreements.decode import convert
 from commonwatch.agreements.document import Agreement, CommunityCharter, Count, Document, Share
-from commonwatch.agreements.drafted import drafted, owner_of
+from commonwatch.agreements.drafted import author_of, draft_from, drafted
 from commonwatch.agreements.effective import LiveAgreement, OwnerDocuments, accepted, addresses
 from commonwatch.agreements.impact.changes import Impact, impact, together
 from commonwatch.agreements.impact.findings import Finding, lint
@@ -32,13 +29,10 @@ from commonwatch.errors import InvalidInput, NotFound, NotPermitted
 from commonwatch.events.fields import FIELDS, FieldName
 from commonwatch.events.labels import CLASS_WORDS, SEVERITY_WORDS, TLP_WORDS
 from commonwatch.govern.policy import OrgInfo
-from commonwatch.hub.registry.complete import plain_of, signers_in
+from commonwatch.hub.registry.complete import plain_of
 from commonwatch.hub.registry.live import Policy
 from commonwatch.hub.registry.resolve import Resolved
 from commonwatch.web.ports import AskImpact, AskSees, ImpactInfo, Principal, SeenInfo, WhatSees
-
-#: Stands where a draft does not yet name the version before; like keys it decides nothing.
-NO_HASH = "0" * 64
 
 
 class Questions:
@@ -106,7 +100,7 @@ def _beginning(resolved: Resolved, principal: Principal, draft: Document) -> Cha
     me = principal.reader.org
     if isinstance(draft, Agreement) and me not in draft.party_ids:
         raise NotPermitted("only a party of an agreement may ask what it does", where="parties", todo="ask one of them")
-    if not isinstance(draft, Agreement) and owner_of(draft) != me:
+    if not isinstance(draft, Agreement) and author_of(draft) != me:
         raise NotPermitted("only who signs a charter may ask what it does", where="owner", todo="ask them")
     charters = {
         name: charter
@@ -114,7 +108,7 @@ def _beginning(resolved: Resolved, principal: Principal, draft: Document) -> Cha
         if isinstance(charter := held.verified.document, CommunityCharter) and _reads(charter, principal.reader)
     }
     if not isinstance(draft, CommunityCharter):
-        old = _visible(resolved, principal.reader, owner_of(draft))
+        old = _visible(resolved, principal.reader, author_of(draft))
         return [(old, drafted(old, draft, charters))]
     found = [_visible(resolved, principal.reader, owner) for owner in sorted(resolved.owners)]
     inside = [docs for docs in found if any(a.document.community == draft.community for a in docs.agreements)]
@@ -233,17 +227,7 @@ def _rows(rows: WhichRows, sites: set[str]) -> WhichRows:
 
 def _draft(given: dict[str, Any] | str, orgs: Mapping[str, OrgInfo]) -> Document:
     """The document, checked; what signing adds to it is filled in where it is missing."""
-    plain = dict(plain_of(given))
-    for signer in signers_in(plain):
-        known = orgs.get(signer["id"])
-        signer.setdefault("name", known.name if known else "Unknown here")
-        signer.setdefault("key", hashlib.sha256(signer["id"].encode()).hexdigest()[:43])
-    plain.setdefault("version", 1)
-    if plain["version"] != 1:
-        plain.setdefault("previous", NO_HASH)
-    draft = convert(plain)
-    check(draft)
-    return draft
+    return draft_from(plain_of(given), lambda org: orgs[org].name if org in orgs else None)
 
 
 def known_field(name: str) -> FieldName:

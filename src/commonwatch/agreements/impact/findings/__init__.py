@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from commonwatch.agreements.document import Agreement, Document
-from commonwatch.agreements.drafted import drafted
 from commonwatch.agreements.effective import OwnerDocuments
 from commonwatch.agreements.impact.findings import crowds, cutting, duties, reach, repeated
 from commonwatch.agreements.impact.findings.kinds import KINDS, Finding, Fix, Patch
 from commonwatch.agreements.impact.findings.subject import Subject
+from commonwatch.agreements.impact.placing import with_document
 from commonwatch.agreements.impact.regions import Regions
 from commonwatch.agreements.impact.space import Space
 from commonwatch.agreements.impact.world import World
@@ -19,7 +19,7 @@ __all__ = ["KINDS", "Finding", "Fix", "Patch", "lint", "lint_all"]
 
 def lint(document: Document, docs: OwnerDocuments, world: World) -> list[Finding]:
     """Every finding about `document` once it is in force among the owner's documents, in the order of its paths."""
-    return next(iter(_lint(drafted(docs, document), world, [document])))
+    return next(iter(_lint(with_document(docs, document), world, [document])))
 
 
 def lint_all(docs: OwnerDocuments, world: World) -> list[Finding]:
