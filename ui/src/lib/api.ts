@@ -250,7 +250,7 @@ export class Api {
     throw problem;
   }
 
-  private async json<T>(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<T> {
+  async json<T>(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<T> {
     const response = await this.send(method, path, body, signal);
     return (response.status === 204 ? null : await response.json()) as T;
   }
