@@ -217,3 +217,29 @@ def test_what_is_withdrawn_is_off_the_shelf_and_what_was_signed_stays(clients: d
     assert clients["alder"].get("/api/templates/our-terms").status_code == 404
     assert clients["alder"].get("/api/agreements/alder-terms").json()["state"] == "active"
     assert clients["cedar"].post("/api/templates", json={"document": own("valley", 3)}).status_code == 201
+
+
+def test_any_stored_version_is_printed_for_its_parties_alone(clients: dict[str, TestClient[Any]]) -> None:
+    page = clients["alder"].get("/api/agreements/alder-service/document.html")
+    assert page.status_code == 200
+    assert page.headers["content-type"] == "text/html; charset=utf-8"
+    assert "style-src 'sha256-" in page.headers["content-security-policy"]
+    assert "script" not in page.headers["content-security-policy"]
+    assert "Signed by all parties" in page.text
+    first = clients["alder"].get("/api/agreements/alder-terms/document.html?version=1").text
+    newest = clients["alder"].get("/api/agreements/alder-terms/document.html").text
+    assert "It replaces the version whose SHA-256 is" in newest
+    assert "It replaces" not in first
+    assert "Version 1, this one" in first
+    assert "Version 2, this one" in newest
+    pdf = clients["birch"].get("/api/agreements/alder-service/document.pdf?version=1")
+    assert (pdf.status_code, pdf.content[:5]) == (200, b"%PDF-")
+    assert 'filename="alder-service.pdf"' in pdf.headers["content-disposition"]
+
+
+@pytest.mark.parametrize(
+    "path", ["alder-terms/document.html", "none/document.pdf", "alder-service/document.html?version=9"]
+)
+def test_what_is_not_there_or_not_ones_own_is_not_printed(clients: dict[str, TestClient[Any]], path: str) -> None:
+    assert clients["birch"].get(f"/api/agreements/{path}").status_code == 404
+    assert clients["alder"].get("/api/agreements/alder-terms/document.html?version=x").status_code == 400

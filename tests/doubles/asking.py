@@ -169,6 +169,11 @@ CALLS: dict[str, list[Call]] = {
         Call("/api/agreements/check", "POST", {"document": "dsa: ["}),
         Call("/api/agreements/check", "POST", {"document": {"dsa": "1"}}),
     ],
+    "GET /api/agreements/{agreement:str}/document.html": [
+        Call("/api/agreements/alder-service/document.html"), Call("/api/agreements/none/document.html"),
+        Call("/api/agreements/alder-service/document.html?version=7"),
+    ],
+    "GET /api/agreements/{agreement:str}/document.pdf": [Call("/api/agreements/alder-service/document.pdf?version=1")],
     "POST /api/agreements/read": [Call("/api/agreements/read", "POST", {"text": "Nothing."})],
     "POST /api/agreements/preview": [
         *(Call("/api/agreements/preview", "POST", {"document": draft(org), "days": 90}) for org in ("alder", "birch")),

@@ -1,6 +1,7 @@
 """Headers of every answer, errors and files included: content security policy, no sniffing, no framing, no caching.
 
-The policy is strict (`explore.md` 13): nothing but this hub's own files, no inline script or style, no eval.
+The policy is strict (`explore.md` 13): nothing but this hub's own files, no inline script or style, no eval. Only a
+printed document brings its own, which allows one style sheet by its hash and nothing else.
 """
 
 from __future__ import annotations
@@ -15,8 +16,9 @@ CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
     "connect-src 'self'; worker-src 'self'; base-uri 'self'; form-action 'self'; frame-ancestors 'none'"
 )
+POLICY = "Content-Security-Policy"
 ALWAYS = {
-    "Content-Security-Policy": CSP,
+    POLICY: CSP,
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
     "Referrer-Policy": "no-referrer",
@@ -39,7 +41,8 @@ class Harden:
             return
         headers = MutableScopeHeaders.from_message(message)
         for name, value in ALWAYS.items():
-            headers[name] = value
+            if name != POLICY or POLICY not in headers:
+                headers[name] = value
         if self._secure:
             headers["Strict-Transport-Security"] = "max-age=31536000"
         if "cache-control" not in headers:

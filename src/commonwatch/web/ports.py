@@ -29,6 +29,7 @@ from commonwatch.govern.policy import OrgInfo
 from commonwatch.govern.preview.shapes import OwnRows, Preview
 from commonwatch.govern.query import Answer, Query
 from commonwatch.govern.taken import Use
+from commonwatch.web.print.sheet import Sheet
 
 
 class Principal(msgspec.Struct, frozen=True):
@@ -393,6 +394,7 @@ class Agreements(Protocol):
 
     def of(self, principal: Principal) -> Sequence[AgreementInfo]: ...
     def one(self, principal: Principal, agreement: str) -> tuple[AgreementInfo, dict[str, Any]]: ...
+    def printed(self, principal: Principal, agreement: str, version: int | None = None) -> Sheet: ...
     def register(self, principal: Principal, envelope: bytes) -> AgreementInfo: ...
     def step(
         self, principal: Principal, agreement: str, kind: StatementKind, reason: str = "",

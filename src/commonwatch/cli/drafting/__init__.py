@@ -1,4 +1,4 @@
-"""`commonwatch agreement new|templates|batch`: drafts from templates, by questions in plain words or by options.
+"""`commonwatch agreement new|templates|batch|print`: drafts from templates, by questions or options; and on paper.
 
 Questions go to the terminal's error stream, so that what is printed can be piped. A template is one that comes with
 the program, a file, or with `--url` one that the hub has for you. Nothing that is there is overwritten.
@@ -23,6 +23,8 @@ from commonwatch.agreements.templates import (
 from commonwatch.agreements.templates.fleet import Batch, batch, columns, page
 from commonwatch.cli.client import Client, add_options
 from commonwatch.cli.drafting.asking import Terminal, choose_level, choose_template, complete, settings
+from commonwatch.cli.drafting.printing import draw
+from commonwatch.cli.files import text as _text
 from commonwatch.errors import InvalidInput
 from commonwatch.hub.templates.shipped import shipped
 
@@ -46,6 +48,9 @@ def add(actions: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     _add_values(one)
     one.add_argument("--out", required=True, metavar="DIR", help="where to write the drafts and exceptions.md")
     add_options(one)
+    one = _command(actions, "print", "draw an agreement as HTML or PDF, with meanings and signatures", draw)
+    one.add_argument("file", help="document or signed envelope; - is standard input")
+    one.add_argument("--out", required=True, help="where to write it: a name that ends in .html or .pdf")
 
 
 def _command(
@@ -110,7 +115,7 @@ def _chosen_template(args: argparse.Namespace, terminal: Terminal | None) -> Tem
 def _batch(args: argparse.Namespace) -> int:
     """Exit 1 when a row gave no draft."""
     template = _template(args, args.template)
-    found = batch(template, _text(Path(args.members)), args.level, settings(template, args.values))
+    found = batch(template, _text(args.members), args.level, settings(template, args.values))
     folder = Path(args.out)
     _write_all(folder, found)
     for fault in found.faults:
@@ -140,7 +145,7 @@ def _template(args: argparse.Namespace, name: str) -> Template:
     if name in known:
         return known[name]
     if Path(name).is_file():
-        template = decode_template(_text(Path(name)))
+        template = decode_template(_text(name))
         check_template(template)
         return template
     if args.url:
@@ -158,15 +163,6 @@ def _all(args: argparse.Namespace) -> dict[str, Template]:
             mine: list[dict[str, Any]] = [one for one in hub.get("api/templates") if one["publisher"]]
             found |= {one["id"]: decode_template(hub.get(f"api/templates/{one['id']}")["document"]) for one in mine}
     return found
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_bytes().decode()
-    except OSError as error:
-        raise InvalidInput(f"cannot be read: {error.strerror}", where=str(path)) from None
-    except UnicodeDecodeError:
-        raise InvalidInput("this is not UTF-8 text", where=str(path), todo="save it as UTF-8") from None
 
 
 def _write(path: Path, draft: Draft) -> None:

@@ -23,10 +23,12 @@ from commonwatch.hub.members import Members
 from commonwatch.hub.registry.documents import Documents
 from commonwatch.hub.registry.duties import asked, duties_of
 from commonwatch.hub.registry.live import Policy
+from commonwatch.hub.registry.printing import print_version
 from commonwatch.hub.registry.resolve import Standing
 from commonwatch.hub.registry.rights import binds, must_be_there, must_bind
 from commonwatch.hub.registry.signed import MAY, Opened, roles_of
 from commonwatch.web.ports import AgreementInfo, DutiesInfo, Principal
+from commonwatch.web.print.sheet import Sheet
 
 ENDED = ("revoked", "expired")
 #: Steps after which something may have to be taken back.
@@ -59,6 +61,10 @@ class Parties:
             ],
         }
         return self._info(standing, principal), detail
+
+    def printed(self, principal: Principal, agreement: str, version: int | None = None) -> Sheet:
+        """One version of one of them (None: the newest) as it is printed."""
+        return print_version(self.documents.database, principal, agreement, version)
 
     def register(self, principal: Principal, envelope: bytes) -> AgreementInfo:
         """Take a fully signed document of which the principal's organisation is a signer."""

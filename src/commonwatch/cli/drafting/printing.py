@@ -1,0 +1,40 @@
+"""`commonwatch agreement print`: a document or envelope as HTML or PDF. Of an envelope, what verifies is shown."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from commonwatch.agreements import signing
+from commonwatch.agreements.check import check
+from commonwatch.agreements.decode import decode, from_json
+from commonwatch.cli.files import text, write
+from commonwatch.errors import InvalidInput
+from commonwatch.web.print import Mark, Sheet, sheet_of, to_html, to_pdf
+
+
+def draw(args: argparse.Namespace) -> int:
+    """Write the page; the kind of file follows from its name."""
+    kind = Path(args.out).suffix.lower()
+    if kind not in {".html", ".pdf"}:
+        raise InvalidInput("the kind of file is not known", where="--out", todo="end it in .html or .pdf")
+    sheet = _sheet(text(args.file))
+    write(args.out, to_pdf(sheet) if kind == ".pdf" else to_html(sheet).encode())
+    return 0
+
+
+def _sheet(source: str) -> Sheet:
+    if _is_envelope(source):
+        envelope = signing.envelope_from(source)
+        document, signed = signing.read_payload(envelope), signing.signed_by(envelope)
+        return sheet_of(document, [Mark(s.id, s.key) for s in signing.signers(document) if s.id in signed])
+    document = decode(source)
+    check(document, draft=True)
+    return sheet_of(document)
+
+
+def _is_envelope(source: str) -> bool:
+    if source.lstrip()[:1] != "{":
+        return False
+    plain = from_json(source)
+    return isinstance(plain, dict) and "payload" in plain
