@@ -117,6 +117,7 @@ def test_every_mapped_value_can_be_written_back_in_its_sources_vocabulary(known:
         event = event_of(known, found)
         if event is None:
             continue
+        assert known.write is not None
         (again,) = outcomes_of(known.write(event, found.kind), format=known.name)
         assert isinstance(again, Parsed), (found, again)
         assert again.kind == found.kind

@@ -19,6 +19,7 @@ import msgspec
 from commonwatch.cli.gateway_labels import rules_in
 from commonwatch.errors import InvalidInput, NotFound
 from commonwatch.events.address import IpNetwork
+from commonwatch.ingest.declared import read_declared
 from commonwatch.ingest.geo import read_table
 from commonwatch.ingest.labelling import Labeller
 from commonwatch.ingest.report.trial import Ceiling, FieldRow, Trial, try_file
@@ -42,6 +43,7 @@ def add(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None
     parser.add_argument("--agreements", action="append", default=[], type=Path, metavar="PATH",
                         help="an agreement or charter, or a folder of them (repeatable)")  # fmt: skip
     parser.add_argument("--rules", type=Path, metavar="FILE", help="labelling rules; default: everything TLP:AMBER")
+    parser.add_argument("--mapping", type=Path, metavar="TOML", help="declared mapping of a CSV, JSON or Parquet file")
     parser.add_argument("--zone", default="UTC", help="time zone of times that give none")
     parser.add_argument("--geo", type=Path, metavar="CSV", help="table of cidr,country,asn")
     parser.add_argument("--show-values", action="store_true", help="print one example value of each source field")
@@ -56,7 +58,11 @@ def run(args: argparse.Namespace) -> int:
     documents = documents_in(args.agreements)
     rules = rules_in(args.rules.read_bytes()) if args.rules else default_rules()
     zone_of(args.zone)
-    source = Source(id="try", key=bytes(32), zone=args.zone, own=_networks(args.own), geo=_geo(args.geo))
+    declared = read_declared(args.mapping.read_bytes()) if args.mapping else None
+    source = Source(
+        id="try", key=bytes(32), zone=args.zone, own=_networks(args.own), geo=_geo(args.geo), declared=declared,
+        format="declared_rows" if declared else None,
+    )  # fmt: skip
     labeller = Labeller(rules)
     agreements = [d for d in documents if hasattr(d, "dsa")]
     report = try_file(path, source, labeller.label, _ceiling(documents), len(agreements), values=args.show_values)

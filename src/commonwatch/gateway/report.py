@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from commonwatch.gateway.downlink.inbox import listing
 from commonwatch.gateway.downlink.witness import held_checkpoint
 from commonwatch.gateway.journal import Journal
 from commonwatch.gateway.state import Settings, StateFolder
+from commonwatch.ingest.declared import Declared, read_declared
 from commonwatch.ingest.geo import GeoTable, read_table
 from commonwatch.wire.messages import Counts
 
@@ -92,6 +94,12 @@ def _file(folder: StateFolder, name: str) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise InvalidInput(f"cannot be read: {error.strerror}", where=str(path), todo="correct settings.toml") from None
+
+
+def declared_mappings(folder: StateFolder, settings: Settings) -> Callable[[str], Declared | None]:
+    """Path of an input -> the mapping that is declared for it; the first pattern that fits."""
+    known = [(pattern, read_declared(_file(folder, name))) for pattern, name in settings.mappings.items()]
+    return lambda path: next((found for pattern, found in known if fnmatchcase(path, pattern)), None)
 
 
 def own_networks(settings: Settings) -> tuple[IpNetwork, ...]:

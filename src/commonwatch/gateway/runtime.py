@@ -29,7 +29,7 @@ from commonwatch.gateway.labels import labeller_of
 from commonwatch.gateway.link import Link
 from commonwatch.gateway.narrow import narrow
 from commonwatch.gateway.reading.collect import Collector, Sealer
-from commonwatch.gateway.report import counts_of, geo_table, labelling_file, own_networks, summary
+from commonwatch.gateway.report import counts_of, declared_mappings, geo_table, labelling_file, own_networks, summary
 from commonwatch.gateway.state import StateFolder
 from commonwatch.ingest.source import Source
 from commonwatch.wire.batch import unseal
@@ -60,10 +60,13 @@ class Runtime:
         self._public = key.public_key()
         own, geo, events_key = own_networks(settings), geo_table(folder, settings), folder.events_key
 
+        mapping_for = declared_mappings(folder, settings)
+
         def source(mark: Mark) -> Source:
+            declared = mapping_for(mark.path)
             return Source(
                 id=mark.source, generation=mark.generation, key=events_key, zone=settings.zone, own=own, geo=geo,
-                clock=self._clock.now,
+                clock=self._clock.now, declared=declared, format="declared_rows" if declared else None,
             )  # fmt: skip
 
         self._collector = Collector(

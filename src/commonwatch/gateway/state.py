@@ -48,13 +48,17 @@ class Identity(msgspec.Struct, frozen=True):
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """`settings.toml` in the folder; every line of it may be absent. `spool_mb` bounds the spool on disk."""
+    """`settings.toml` in the folder; every line of it may be absent.
+
+    `spool_mb` bounds the spool on disk. `mappings`: path pattern (`/var/log/router/*.csv`) -> declared mapping file.
+    """
 
     zone: str = "UTC"
     own_networks: tuple[str, ...] = ()
     labels: str = ""
     geo: str = ""
     spool_mb: int = 2_048
+    mappings: dict[str, str] = {}
 
 
 class StateFolder:

@@ -15,6 +15,7 @@ from hashlib import blake2b
 import msgspec
 
 from commonwatch.events.address import IpNetwork
+from commonwatch.ingest.declared import Declared
 from commonwatch.ingest.geo import GeoTable
 from commonwatch.ingest.values.places import Places
 from commonwatch.ingest.values.times import DAY, Times, zone_of
@@ -37,6 +38,7 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
         own: the site's own networks; empty means that private ranges count as inside.
         geo: optional country and AS table.
         format: a format's name when it is known; None recognises by content.
+        declared: the owner's own mapping, for rows that name nothing themselves.
         clock: microseconds since 1970 UTC.
     """
 
@@ -47,6 +49,7 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
     own: tuple[IpNetwork, ...] = ()
     geo: GeoTable | None = None
     format: str | None = None
+    declared: Declared | None = None
     clock: Callable[[], int] = _now
 
 

@@ -1,4 +1,4 @@
-"""One open input file: its bytes (plain or gzip) through a Reader, from the mark on disk.
+"""One open input file: its bytes (plain or packed) through a Reader, from the mark on disk.
 
 Rules held here: a file is what its inode and first bytes are, not what its name is; a file that became shorter or
 begins differently is a new generation; a half last record is not taken before its file has ended, and is then counted
@@ -16,7 +16,7 @@ from typing import BinaryIO
 import msgspec
 
 from commonwatch.gateway.journal import Mark
-from commonwatch.ingest.archives import Gunzip, is_archive
+from commonwatch.ingest.archives import MAGIC, Gunzip, Unpacked, is_archive
 from commonwatch.ingest.outcome import Outcome, Quarantined
 from commonwatch.ingest.reading import Reader, Resume
 from commonwatch.ingest.source import Source
@@ -47,6 +47,8 @@ def head_of(file: BinaryIO) -> Head:
     raw = os.pread(file.fileno(), 64 * 1024, 0)
     if not is_archive(raw):
         return Head(raw[:HEAD], archive=False)
+    if not raw.startswith(MAGIC):
+        return Head(raw[:HEAD], archive=True)
     plain = b""
     for piece in Gunzip().feed(raw):
         plain += piece
@@ -80,7 +82,7 @@ class Opened:
 
     @property
     def archive(self) -> bool:
-        """Whether it is a gzip archive."""
+        """Whether it has to be unpacked."""
         return self._head.archive
 
     @property
@@ -159,15 +161,13 @@ class Opened:
 
     def _plain(self) -> Iterator[bytes]:
         """Plain bytes of an archive from the mark on; sets `damage` at the end."""
-        gunzip, skip = Gunzip(), self.mark.position
-        self._file.seek(0)
-        while data := self._file.read(PORTION // 4):
-            for piece in gunzip.feed(data):
-                if skip < len(piece):
-                    yield piece[skip:]
-                skip = max(0, skip - len(piece))
-        gunzip.finish()
-        self.damage = gunzip.damage
+        unpacked, skip = Unpacked(self._file), self.mark.position
+        for piece in unpacked:
+            if skip < len(piece):
+                yield piece[skip:]
+            skip = max(0, skip - len(piece))
+        self._file.seek(0, os.SEEK_END)
+        self.damage = unpacked.damage
 
 
 def resume_of(mark: Mark) -> Resume:

@@ -2,7 +2,8 @@
 
 Rules held here: a format module has NAME, NUMBER (stored in `source_format`, never reused), FRAMING, MAPPING,
 `recognise(head) -> score between 0 and 1` and `parse(frames, context) -> outcomes`; `parse` never raises, and
-`write(event, kind)` gives the record back in the source's own vocabulary: reading that again gives the same event.
+`write(event, kind)` gives the record back in the source's own vocabulary: reading that again gives the same event
+(only rows under an owner's declared mapping have no vocabulary to be written in).
 `leaves(record, memory)` gives its values by path (JSON where a module has none). Adding a format is one file here and
 one folder in the test corpus; `ingest.tables` makes most of it from a table.
 """
@@ -36,7 +37,7 @@ class Format(NamedTuple):
     mapping: Mapping
     recognise: Callable[[bytes], float]
     parse: Callable[[Frames, Context], list[Outcome]]
-    write: Callable[[Event, str], bytes]
+    write: Callable[[Event, str], bytes] | None
     leaves: Callable[[bytes, bytes], Iterable[tuple[str, str]]]
     #: of formats made of tables: the tables, and what finds the values of one record
     tables: Tables | None = None
@@ -62,7 +63,7 @@ def _load(name: str) -> Format:
         mapping=module.MAPPING,
         recognise=module.recognise,
         parse=module.parse,
-        write=module.write,
+        write=getattr(module, "write", None),
         leaves=getattr(module, "leaves", json_leaves),
         tables=getattr(module, "TABLES", None),
         find=getattr(module, "find", None),
