@@ -1,7 +1,7 @@
 """A preview of events that no hub has: two stores aside, for as long as one preview takes, in a folder of their own.
 
-Rules held here: the folder is its owner's alone (0700) and gone at the end, whatever happens; `raw` holds events as they
-are, `held` what would leave; both are looked at by the path of every preview.
+Rules held here: the folder is its owner's alone (0700) and gone at the end, whatever happens; `raw` holds events as
+they are, `held` what would leave; both are looked at by the path of every preview.
 """
 
 from __future__ import annotations
