@@ -15,7 +15,7 @@ from commonwatch.agreements.reader import Reader
 from commonwatch.errors import Unavailable
 from commonwatch.events.address import V4_BASE, parse
 from commonwatch.events.fields import FIELDS
-from commonwatch.govern.policy import OrgInfo, OwnerPolicy, PolicyView
+from commonwatch.govern.policy import Decided, OrgInfo, OwnerPolicy, PolicyView
 from commonwatch.govern.service import Govern
 from commonwatch.store import Store, StoredBatch
 
@@ -78,6 +78,10 @@ class Log:
 
     def decided(self, reader: Reader, kind: str, detail: Mapping[str, Any], taken: Any = None) -> None:
         self.seen.append((reader, kind, dict(detail)))
+
+    def decided_all(self, decisions: Iterable[Decided]) -> None:
+        for reader, kind, detail, _ in decisions:
+            self.decided(reader, kind, detail)
 
 
 def org(name: str, *roles: str, communities: tuple[str, ...] = ("ring",), sector: str = "Q86", **more: str) -> OrgInfo:

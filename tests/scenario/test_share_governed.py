@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from commonwatch.agreements.reader import Reader
 from commonwatch.detect.watch import Watch
 from commonwatch.events.address import parse
 from commonwatch.events.fields import FIELDS, family_of
-from commonwatch.govern.policy import OrgInfo, OwnerPolicy, PolicyView
+from commonwatch.govern.policy import Decided, OrgInfo, OwnerPolicy, PolicyView
 from commonwatch.govern.service import Govern
 from commonwatch.hub import alerts
 from commonwatch.hub.alerts import AlertTable, GovernedSightings
@@ -27,7 +27,7 @@ from commonwatch.share.ports import Ask
 from commonwatch.share.publication import Publications
 from commonwatch.store import Store
 from commonwatch.store.batch import StoredBatch
-from commonwatch.wire.messages import AlertMessage, IndicatorItem, Indicators, Withdraw
+from commonwatch.wire.messages import AlertMessage, IndicatorItem, Withdraw
 
 HOUR = 3_600_000_000
 MEMBERS = ("alpha", "bravo", "carl", "delta")
@@ -77,6 +77,10 @@ class World:
     def decided(self, reader: Reader, kind: str, detail: Mapping[str, Any], taken: Any = None) -> None:
         self.log.append((kind, detail))
 
+    def decided_all(self, decisions: Iterable[Decided]) -> None:
+        for each in decisions:
+            self.decided(*each)
+
     def sees(self, owner: str, address: str, family: str, *hours_ago: float) -> None:
         """Events of one member in one batch, so many hours ago each (now without)."""
         self.batches += 1
@@ -114,12 +118,13 @@ class Sharing:
         readers = [one.reader for one in self.listeners]
         alerts.step(self.watch, readers, lambda *told: self.told.append(told), self.record)
 
-    def _hand(self, org: str, message: Indicators | Withdraw) -> bool:
-        if isinstance(message, Withdraw):
-            self.withdrawn += [(org, name) for name in message.ids]
-        else:
-            self.items += [(org, item) for item in message.items]
-        return True
+    def _hand(self, messages: Iterable[tuple[str, promulgate.Message]]) -> tuple[()]:
+        for org, message in messages:
+            if isinstance(message, Withdraw):
+                self.withdrawn += [(org, name) for name in message.ids]
+            else:
+                self.items += [(org, item) for item in message.items]
+        return ()
 
     def alerts(self) -> list[dict[str, Any]]:
         return [alerts.listed(alert) for alert in self.watch.alerts(CERT)]

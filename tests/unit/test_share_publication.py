@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +60,11 @@ class World:
     def observables(self, reader: Reader, since: int | None, *, origins: Any = None) -> list[Seen]:
         self.asked.append(since)
         return self.visible.get(reader.org, [])
+
+    def observables_of(
+        self, readers: Iterable[Reader], since: int, origins: Mapping[Reader, Any]
+    ) -> dict[Reader, list[Seen]]:
+        return {reader: self.observables(reader, since, origins=origins[reader]) for reader in readers}
 
     def see(self, *seen: Seen, org: str = "cert-nord") -> None:
         self.visible[org] = list(seen)
@@ -277,9 +282,9 @@ def test_a_restart_goes_on_where_it_was(world: World, tmp_path: Path):
 def test_gateways_are_told_what_is_new_and_what_is_withdrawn(world: World, publications: Publications):
     sent: list[tuple[str, Indicators | Withdraw]] = []
 
-    def push(gateway: str, message: Indicators | Withdraw) -> bool:
-        sent.append((gateway, message))
-        return True
+    def push(messages: Iterable[tuple[str, Indicators | Withdraw]]) -> tuple[()]:
+        sent.extend(messages)
+        return ()
 
     listeners = [Listener("gw-1", CERT), Listener("gw-2", SME)]
     world.see(Seen())
@@ -295,17 +300,36 @@ def test_gateways_are_told_what_is_new_and_what_is_withdrawn(world: World, publi
     assert gone.ids == [shown.items[0].id]
 
 
+def test_readers_who_lack_the_same_are_brought_up_to_date_by_one_question(world: World, publications: Publications):
+    for reader in (CERT, SME):
+        publications.refresh(reader)
+    world.see(Seen())
+    publications.refresh(SME)
+    publications.refresh_all([SME, CERT])
+    assert world.asked == [None, None, 1, 1]
+    world.see(Seen(), org=SME.org)
+    together: list[int] = []
+    one_by_one = world.observables_of
+    world.observables_of = lambda readers, *rest: together.append(len(list(readers))) or one_by_one(readers, *rest)  # type: ignore[method-assign]
+    assert publications.refresh_all([SME, CERT, SME]) == {SME, CERT}
+    assert together == [2]
+    for reader in (CERT, SME):
+        assert [i["value"] for i in publications.indicators(reader)] == [EVIL]
+    world.down = True
+    assert publications.refresh_all([SME, CERT]) == set()
+
+
 def test_a_gateway_whose_queue_is_full_is_told_again(world: World, publications: Publications):
     listener = Listener("gw-1", CERT)
     world.see(Seen())
-    assert step(publications, [listener], lambda *_: False) == 0
+    assert step(publications, [listener], lambda _: ["gw-1"]) == 0
     assert listener.cursor == 0
-    assert step(publications, [listener], lambda *_: True) == 1
+    assert step(publications, [listener], lambda _: ()) == 1
 
 
 def test_one_failing_policy_leaves_the_others_served(world: World, publications: Publications):
     world.see(Seen())
     world.down = True
-    assert step(publications, [Listener("gw-1", CERT)], lambda *_: True) == 0
+    assert step(publications, [Listener("gw-1", CERT)], lambda _: ()) == 0
     world.down = False
-    assert step(publications, [Listener("gw-1", CERT)], lambda *_: True) == 1
+    assert step(publications, [Listener("gw-1", CERT)], lambda _: ()) == 1

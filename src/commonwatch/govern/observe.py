@@ -7,10 +7,11 @@ truncated network; times and counts are those this reader is shown.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Literal, NamedTuple
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, Literal, NamedTuple, Protocol
 
 import msgspec
+import pyarrow as pa
 from sqlglot import exp
 
 from commonwatch.agreements.iep import Terms
@@ -23,9 +24,11 @@ from commonwatch.govern.answer.asking import Asking, Reading
 from commonwatch.govern.answer.dims import column
 from commonwatch.govern.answer.filters import Predicates
 from commonwatch.govern.binding import Binding
+from commonwatch.govern.crowd import Crowd
+from commonwatch.govern.decide.decisions import Decision
 from commonwatch.govern.decide.shown import BITS_OF, EXACT, FIELD_NO, WORD_BITS, Levels
 from commonwatch.govern.decide.table import WORD_NAMES
-from commonwatch.govern.relation import Window, null, number, raw_column
+from commonwatch.govern.relation import READER, Window, null, number, raw_column
 
 ObservableKind = Literal["ip", "domain", "url", "sha256", "sha1", "md5", "mail"]
 _ALWAYS = (EventClass.MALWARE, EventClass.INTRUSION, EventClass.WEB, EventClass.MAIL)
@@ -79,6 +82,8 @@ class _Source(NamedTuple):
     shown: Callable[[Levels], bool]
 
 
+#: By kind and value: one row of totals for each source it was found in.
+Found = dict[tuple[ObservableKind, str], list[dict[str, Any]]]
 #: Told of each observable's kind and value, and the numbers of the decisions that show it.
 Note = Callable[[ObservableKind, str, frozenset[int]], None]
 _BESIDE: tuple[FieldName, ...] = ("time", "owner", "volume", "severity", "signature", "malware")
@@ -90,31 +95,70 @@ _VALUES: dict[ObservableKind, tuple[FieldName, ...]] = {
 OBSERVED = {kind: frozenset((*fields, *_BESIDE)) for kind, fields in _VALUES.items()}
 
 
+class Held(NamedTuple):
+    """One reader's part of what was found: its numbers, the terms it is bound by, and who is told of origins."""
+
+    asking: Asking
+    binding: Binding
+    note: Note | None = None
+
+
+class Asked(Protocol):
+    """Whoever asks: one reader, or a crowd of them."""
+
+    def view(self, found: Predicates, columns: Iterable[str]) -> Reading:
+        """The relation for a question, under the alias `v`."""
+
+    def run(self, query: exp.Expr) -> pa.Table:
+        """Run a query over it."""
+
+
 def observables(asking: Asking, binding: Binding, since: int | None, note: Note | None = None) -> list[Observable]:
     """All observables, or those with an event stored after arrival number `since`, by kind and value."""
-    found: dict[tuple[ObservableKind, str], list[dict[str, Any]]] = {}
-    sources = [source for source in _sources() if any(source.shown(d.levels) for d in asking.table.decisions)]
+    found = _found(asking, asking.table.decisions, since)
+    return _told(found.get(0, {}), Held(asking, binding, note))
+
+
+def shared(crowd: Crowd, readers: Sequence[Held], since: int) -> list[list[Observable]]:
+    """The same for several readers at once, in their order in the crowd."""
+    found = _found(crowd, crowd.decisions, since)
+    return [_told(found.get(number, {}), held) for number, held in enumerate(readers)]
+
+
+def _found(asked: Asked, decisions: Iterable[Decision], since: int | None) -> dict[int, Found]:
+    """By number of the reader, by kind and value: the rows with the totals of each source."""
+    levels = {d.levels for d in decisions}
+    sources = [source for source in _sources() if any(source.shown(each) for each in levels)]
     if not sources:
-        return []
-    needs = [*_CONTEXT, *(name for source in sources for name in source.needs)]
+        return {}
+    needs = [READER, *_CONTEXT, *(name for source in sources for name in source.needs)]
     raw = [_of_worth()]
     if since is not None:
-        fresh = _fresh(asking, sources, needs, since)
+        fresh = _fresh(asked, sources, needs, since)
         sources = [source for source in sources if source.kind in fresh]
         if not sources:
-            return []
+            return {}
         raw.append(exp.or_(*(_among(source, fresh[source.kind]) for source in sources)))
-    view = asking.view(Predicates([], raw, [], Window()), needs)
+    view = asked.view(Predicates([], raw, [], Window()), needs)
+    found: dict[int, Found] = {}
     for source in sources:
-        for row in _of(asking, view, source):
-            found.setdefault((source.kind, _value(source.kind, row)), []).append(row)
-    if since is not None:
-        new = {(kind, _value(kind, key)) for kind, keys in fresh.items() for key in keys}
-        found = {at: rows for at, rows in found.items() if at in new}
-    if note:
+        for row in _of(asked, view, source):
+            at = (source.kind, _value(source.kind, row))
+            found.setdefault(row["reader"], {}).setdefault(at, []).append(row)
+    return found if since is None else {reader: _since(rows, since) for reader, rows in found.items()}
+
+
+def _since(found: Found, since: int) -> Found:
+    """Values that this very reader is shown in an event stored since."""
+    return {at: rows for at, rows in found.items() if max(row["latest"] for row in rows) > since}
+
+
+def _told(found: Found, held: Held) -> list[Observable]:
+    if held.note:
         for (kind, value), rows in found.items():
-            note(kind, value, frozenset(dno for row in rows for dno in row["dno"]))
-    return [_bound(_observable(asking, kind, value, rows), binding) for (kind, value), rows in sorted(found.items())]
+            held.note(kind, value, frozenset(dno for row in rows for dno in row["dno"]))
+    made = (_observable(held.asking, kind, value, rows) for (kind, value), rows in sorted(found.items()))
+    return [_bound(seen, held.binding) for seen in made]
 
 
 def sightings(asking: Asking, since: int | None) -> list[Sighting]:
@@ -183,16 +227,16 @@ _CONTEXT = (
 
 
 def _fresh(
-    asking: Asking, sources: Sequence[_Source], needs: Sequence[str], since: int
+    asked: Asked, sources: Sequence[_Source], needs: Sequence[str], since: int
 ) -> dict[ObservableKind, list[dict[str, Any]]]:
     """The values of each kind that a visible event stored after arrival `since` shows; kinds without any are absent."""
     late = exp.GT(this=raw_column("arrival"), expression=number(since))
-    view = asking.view(Predicates([], [_of_worth(), late], [], Window()), needs)
+    view = asked.view(Predicates([], [_of_worth(), late], [], Window()), needs)
     tree: exp.Query = _kinded(0, sources[0], view)
     for at, source in enumerate(sources[1:], 1):
         tree = exp.union(tree, _kinded(at, source, view), distinct=True, copy=False)
     found: dict[ObservableKind, list[dict[str, Any]]] = {}
-    for row in asking.run(tree).to_pylist():
+    for row in asked.run(tree).to_pylist():
         source = sources[row["source"]]
         values = (row["hi"], row["lo"]) if len(source.values) > 1 else (row["text"] or row["blob"],)
         found.setdefault(source.kind, []).append({f"x{i}": value for i, value in enumerate(values)})
@@ -231,12 +275,13 @@ def _literal(value: object) -> exp.Expr:
     return exp.Literal.string(str(value))
 
 
-def _of(asking: Asking, view: Reading, source: _Source) -> list[dict[str, Any]]:
-    """One row per value: totals over every visible event of the view."""
-    keys = [column(v) for v in source.values]
-    tree = exp.select(*(k.as_(f"x{i}") for i, k in enumerate(keys)), *_totals()).from_(view)
-    tree = tree.where(*source.where, _worth())
-    found: list[dict[str, Any]] = asking.run(tree.group_by(*_ordinals(len(keys)))).to_pylist()
+def _of(asked: Asked, view: Reading, source: _Source) -> list[dict[str, Any]]:
+    """One row per reader and value: totals over every event of the view that this reader is shown."""
+    keys = [column(READER), *(column(v) for v in source.values)]
+    named = [k.as_(name) for k, name in zip(keys, (READER, "x0", "x1"), strict=False)]
+    tree = exp.Select(expressions=[*named, *_totals()]).from_(view.copy(), copy=False)
+    tree = tree.where(*source.where, _worth(), copy=False)
+    found: list[dict[str, Any]] = asked.run(tree.group_by(*_ordinals(len(keys)), copy=False)).to_pylist()
     return found
 
 
@@ -250,6 +295,7 @@ def _totals() -> list[exp.Expr]:
         exp.Max(this=column("time")).as_("last"),
         exp.Max(this=column("severity_id")).as_("severity"),
         exp.Max(this=column("tlp")).as_("tlp"),
+        exp.Max(this=column("arrival")).as_("latest"),
         exp.Min(this=column("event_class")).as_("class"),
         *(exp.ArrayUniqueAgg(this=column(c)).as_(c) for c in ("org", "rule_name", "malware_names", "dno")),
     ]

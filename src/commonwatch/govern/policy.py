@@ -7,8 +7,8 @@ membership; equal epochs mean equal policies up to the clock, so decision tables
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Protocol
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple, Protocol
 
 import msgspec
 
@@ -58,6 +58,15 @@ class KeySource(Protocol):
     def pseudonym_key(self, owner: str) -> bytes | None: ...
 
 
+class Decided(NamedTuple):
+    """One decision of several that are logged together."""
+
+    reader: Reader
+    kind: str
+    detail: Mapping[str, Any]
+    taken: Taken | None = None
+
+
 class DecisionLog(Protocol):
     """Where decisions go: the audit log. Details name clauses and counts, never values.
 
@@ -65,3 +74,4 @@ class DecisionLog(Protocol):
     """
 
     def decided(self, reader: Reader, kind: str, detail: Mapping[str, Any], taken: Taken | None = None) -> None: ...
+    def decided_all(self, decisions: Sequence[Decided]) -> None: ...

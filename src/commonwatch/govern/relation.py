@@ -25,6 +25,8 @@ from commonwatch.store.layout import PHYSICAL
 #: Columns of the relation that are for `govern` alone and never leave it.
 INTERNAL = ("event_uid", "shuffle", "arrival", "event_class", "handling")
 _TIMES = ("time", "end_time")
+#: In a table of several readers' decisions, whose a row is; 0 in a table of one.
+READER = "reader"
 
 
 class Kept(NamedTuple):
@@ -121,6 +123,8 @@ def _column(name: str, kept: Kept) -> exp.Expr:
         return _parameter(name, kept)
     if name in INTERNAL:
         return _e(name)
+    if name == READER:
+        return _p(READER) if READER in kept.band.rows.column_names else typed(number(0), "INTEGER")
     return _kept(BITS_OF[name], kept)
 
 
@@ -167,7 +171,7 @@ def kind_of(name: str) -> str:
     """The engine type of a column of the relation."""
     if name in _TIMES or name in {"grain", "fields"} or name in WORD_NAMES:
         return "BIGINT"
-    if name in PARAMETERS:
+    if name in PARAMETERS or name == READER:
         return "INTEGER"
     return PHYSICAL[name] if name in PHYSICAL else PHYSICAL[BITS_OF[name][0].stored]
 

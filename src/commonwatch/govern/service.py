@@ -11,15 +11,15 @@ import hashlib
 import hmac
 import secrets
 import threading
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from typing import Any, NamedTuple
 
 import msgspec
 
 from commonwatch.agreements.effective import OwnerDocuments
 from commonwatch.agreements.reader import Reader
-from commonwatch.errors import CommonwatchError, Gone, InvalidInput, NotFound, Unavailable
+from commonwatch.errors import CommonwatchError, Gone, InvalidInput, NotFound, NotPermitted, Unavailable
 from commonwatch.events.fields import FieldName
 from commonwatch.events.rungs import DAY, MINUTE
 from commonwatch.govern.access import Accounts, fields_of, filtered, surface_of
@@ -29,12 +29,13 @@ from commonwatch.govern.answer.rows import page
 from commonwatch.govern.answer.tokens import Vault
 from commonwatch.govern.binding import Binding
 from commonwatch.govern.cancel import cancelled_by
-from commonwatch.govern.decide.compiling import Compiler, standing
+from commonwatch.govern.crowd import Crowd, Crowds, split
+from commonwatch.govern.decide.compiling import Compiled, Compiler, standing
 from commonwatch.govern.decide.describe import Best, ViewDescription, describe, describe_fields
 from commonwatch.govern.decide.table import Table
 from commonwatch.govern.lease import Lease
-from commonwatch.govern.observe import Observable, Sighting, observables, sightings
-from commonwatch.govern.policy import DecisionLog, KeySource, PolicySource, PolicyView
+from commonwatch.govern.observe import Held, Observable, Sighting, observables, shared, sightings
+from commonwatch.govern.policy import Decided, DecisionLog, KeySource, PolicySource, PolicyView
 from commonwatch.govern.preview.making import Places, own_rows, preview
 from commonwatch.govern.preview.shapes import Drafted, OwnRows, Preview, Publish
 from commonwatch.govern.query import Answer, ColumnInfo, Cube, Distinct, Filter, Histogram, Query, Row, Rows, Top
@@ -81,10 +82,12 @@ class Govern:
         self._secret = secret or secrets.token_bytes(32)
         self._compiler, self._snapshots = Compiler(store, keys), Snapshots(store, snapshots_from)
         self._shelf, self._lock = Shelf(), threading.Lock()
+        self._aging = (-1, False)
+        self._bindings: dict[Reader, tuple[int, Binding]] = {}
         self._builders: dict[Reader, threading.Lock] = {}
         self._latest: dict[tuple[Reader, int, str, int], str] = {}
         self._bests: dict[tuple[bytes, Reader], Best] = {}
-        self._accounts = Accounts()
+        self._accounts, self._crowds = Accounts(), Crowds(store)
 
     def ask(self, reader: Reader, query: Query, *, cancel: threading.Event | None = None, use: Use = Use()) -> Answer:
         """Answer a typed query for a reader. When `cancel` is set the engine stops and the answer is an error.
@@ -126,7 +129,7 @@ class Govern:
         view = self.view()
         reader = standing(view, reader)
         with self._compiler.table(view, reader) as compiled:
-            good = _good_until(view, compiled.table)
+            good = self._good_until(view, compiled.table)
         return Standing(view.epoch, self._store.watermark()[0], good)
 
     def releases(self, reader: Reader, *, use: Use = Use()) -> list[ReleaseInfo]:
@@ -159,9 +162,44 @@ class Govern:
         """
         with self._context(reader, b"observables") as context:
             note = None if origins is None else self._accounts.noting(context.asking, origins)
-            found = observables(context.asking, Binding(context.view, context.reader), since, note)
+            found = observables(context.asking, self._binding(context.view, context.reader), since, note)
             self._decided(context, "observables", {"query": context.query, "rows": len(found)})
             return found
+
+    def observables_of(
+        self, readers: Sequence[Reader], since: int, origins: Mapping[Reader, Origins]
+    ) -> dict[Reader, list[Observable]]:
+        """`observables` for several readers, asked together; who is no member any more is left out."""
+        view, found = self.view(), dict[Reader, list[Observable]]()
+        with ExitStack() as stack:
+            tables: dict[int, tuple[Reader, Compiled]] = {}
+            for reader in readers:
+                with suppress(NotPermitted):
+                    compiled = stack.enter_context(self._compiler.table(view, standing(view, reader)))
+                    tables[id(compiled)] = reader, compiled
+            for group in split([compiled for _, compiled in tables.values()]):
+                asked = [tables[id(member)][0] for member in group]
+                found |= self._shared(view, dict(zip(asked, group, strict=True)), since, origins)
+        return found
+
+    def _shared(
+        self, view: PolicyView, group: Mapping[Reader, Compiled], since: int, origins: Mapping[Reader, Origins]
+    ) -> dict[Reader, list[Observable]]:
+        watermark, members = self.watermark(view), list(group.values())
+        names = {reader: self._id(reader, view, watermark, b"observables") for reader in group}
+        with self._store.session() as session:
+            held = []
+            for reader, compiled in group.items():
+                asking = Asking(self._store, session, Using(compiled, Vault(compiled.table, self._keys, ""), 0))
+                note = self._accounts.noting(asking, origins[reader]) if reader in origins else None
+                held.append(Held(asking, self._binding(view, compiled.table.reader), note))
+            crowd = Crowd(self._store, session, members, self._crowds.kept(members))
+            found = dict(zip(group, shared(crowd, held, since), strict=True))
+        told = {
+            reader: {"query": names[reader], "rows": len(seen), "epoch": view.epoch} for reader, seen in found.items()
+        }
+        self._log.decided_all([Decided(group[r].table.reader, "observables", detail) for r, detail in told.items()])
+        return found
 
     def sightings(self, reader: Reader, since: int | None = None) -> list[Sighting]:
         """(contributor as shown, malware family, time) of every visible malware or intrusion event that shows both."""
@@ -203,7 +241,7 @@ class Govern:
         kept = self._shelf.find(context.reader, context.view.epoch, context.view.now, self._latest.get(key, ""))
         if kept:
             return kept
-        good = _good_until(context.view, table)
+        good = self._good_until(context.view, table)
         about = Made(context.reader, context.view.epoch, context.watermark, context.view.now, good)
         release = build(context.asking, about, lambda: describe_fields(context.view, context.reader, self._bests))
         release = release._replace(parts=self._parts(context, Filter(), RELEASED, None))
@@ -253,6 +291,26 @@ class Govern:
         _, received = self._store.watermark()
         return (received or view.now) // MINUTE * MINUTE
 
+    def _binding(self, view: PolicyView, reader: Reader) -> Binding:
+        """What binds a reader under this policy; kept while its epoch lasts."""
+        epoch, known = self._bindings.get(reader, (-1, None))
+        if known is None or epoch != view.epoch:
+            known = Binding(view, reader)
+            self._bindings = {r: b for r, b in self._bindings.items() if b[0] == view.epoch} | {
+                reader: (view.epoch, known)
+            }
+        return known
+
+    def _good_until(self, view: PolicyView, table: Table) -> int:
+        """Until when the clock alone changes nothing, as far as may be told: the end of the minute or of the day.
+
+        Bounds of age of *all* documents count: those of stored labels alone would tell which labels are stored.
+        """
+        if self._aging[0] != view.epoch:
+            self._aging = view.epoch, any(_aged(owner.documents) for owner in view.owners.values())
+        step = MINUTE if self._aging[1] else DAY
+        return min(table.good_until, view.now // step * step + step)
+
     def _id(self, reader: Reader, view: PolicyView, watermark: int, question: bytes) -> str:
         state = repr((reader, view.epoch, watermark, view.now // MINUTE)).encode() + b"\0" + question
         return hmac.digest(self._secret, state, hashlib.sha256).hex()[:32]
@@ -286,15 +344,6 @@ class Govern:
             same = (moment, *state)
         counts = self._accounts.counted(asking, asking.predicates(found, context.watermark), same)
         return self._accounts.parts(asking, counts, fields)
-
-
-def _good_until(view: PolicyView, table: Table) -> int:
-    """Until when the clock alone changes nothing, as far as may be told: the end of the minute or of the day.
-
-    Bounds of age of *all* documents count: those of stored labels alone would tell which labels are stored.
-    """
-    step = MINUTE if any(_aged(owner.documents) for owner in view.owners.values()) else DAY
-    return min(table.good_until, view.now // step * step + step)
 
 
 def _aged(documents: OwnerDocuments) -> bool:

@@ -240,10 +240,10 @@ def lacking(snapshot: Snapshot, store: Store, compiled: Compiled, part: Part, ar
     if not edge:
         moving = [w for gap in gaps(snapshot.spans) if (w := meet(gap, part.window))]
         old = [*part.raw, arrived(known, after=False)]
-        trees += [relation(store, compiled.ranged(store), part.names, w, old) for w in moving]
+        trees += [relation(store, compiled.ranged(), part.names, w, old) for w in moving]
     if store.watermark()[0] != known:
         fresh = [*part.raw, arrived(known, after=True), *upto]
-        trees.append(relation(store, compiled.ranged(store), part.names, part.window, fresh))
+        trees.append(relation(store, compiled.ranged(), part.names, part.window, fresh))
     return united(trees) if trees else None
 
 

@@ -133,10 +133,11 @@ class Hub:
         """As of when answers are, RFC 3339."""
         return instant_text(self.govern.watermark(self.core.policy.view()))
 
-    def _keep(self, sheet: Sheet, leaf: int, at: int) -> None:
-        """Write down what an answer took in, then show it to the owners who watch."""
-        self.book.keep(sheet, leaf, at)
-        self.accesses.kept(sheet, leaf)
+    def _keep(self, sheets: Sequence[tuple[Sheet, int]], at: int) -> None:
+        """Write down what answers took in, then show it to the owners who watch."""
+        self.book.keep(sheets, at)
+        for sheet, leaf in sheets:
+            self.accesses.kept(sheet, leaf)
 
     def audience(self) -> Mapping[str, Reader]:
         """Every organisation with a gateway, as the reader its gateways are."""

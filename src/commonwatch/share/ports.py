@@ -62,12 +62,25 @@ class Source(Protocol):
     def observables(
         self, reader: Reader, since: int | None, *, origins: Origins | None = None
     ) -> Sequence[Observable]: ...
+    def observables_of(
+        self, readers: Sequence[Reader], since: int, origins: Mapping[Reader, Origins]
+    ) -> Mapping[Reader, Sequence[Observable]]: ...
+
+
+class Handed(NamedTuple):
+    """What is handed to one reader: through which surface, sealed notes of where it came from, how many objects."""
+
+    reader: Reader
+    use: Use
+    origins: Sequence[bytes]
+    objects: int
 
 
 class Record(Protocol):
     """Told of what is handed out, before it leaves: it is recorded for whoever it came from, or it does not leave."""
 
     def handed(self, reader: Reader, use: Use, origins: Sequence[bytes], objects: int) -> None: ...
+    def handed_all(self, handed: Sequence[Handed]) -> None: ...
 
 
 class State(msgspec.Struct, frozen=True):

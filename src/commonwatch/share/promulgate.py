@@ -6,12 +6,11 @@ be known is left out this time and asked again; a cursor moves only after the pu
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 
 import msgspec
 
 from commonwatch.agreements.reader import Reader
-from commonwatch.errors import Unavailable
 from commonwatch.events.labels import Tlp
 from commonwatch.share.indicators import Indicator
 from commonwatch.share.publication import News, Publications
@@ -27,45 +26,37 @@ class Listener(msgspec.Struct):
     cursor: int = 0
 
 
-#: Hands a message to a listener by name; False when it is gone or its queue is full, and is told again.
-Push = Callable[[str, Indicators | Withdraw], bool]
+Message = Indicators | Withdraw
+#: Hands messages to listeners by name, in order; gives the names of those that are gone or full, who are told again.
+Push = Callable[[Sequence[tuple[str, Message]]], Collection[str]]
 
 
 def step(publications: Publications, listeners: Iterable[Listener], push: Push) -> int:
-    """Tell every listener what is new for it; returns how many indicators and withdrawals were handed over."""
-    told = 0
-    ready: dict[Reader, bool] = {}
-    for listener in listeners:
-        if listener.reader not in ready:
-            ready[listener.reader] = _refreshed(publications, listener.reader)
-        if ready[listener.reader]:
-            told += _tell(publications, listener, push)
+    """Tell every listener what is new for it; returns how many indicators and withdrawals were handed over.
+
+    All are told together, so that what must be on disk before it leaves is written once for all.
+    """
+    waiting = list(listeners)
+    ready = publications.refresh_all([listener.reader for listener in waiting])
+    waiting, told = [listener for listener in waiting if listener.reader in ready], 0
+    while waiting:
+        news = [(each, found) for each in waiting if (found := _news(publications, each)).cursor != each.cursor]
+        left = push([(each.name, message) for each, found in news for message in _messages(found)]) if news else ()
+        waiting = [each for each, _ in news if each.name not in left]
+        for listener, found in news:
+            if listener.name not in left:
+                listener.cursor = found.cursor
+                told += len(found.shown) + len(found.withdrawn)
     return told
 
 
-def _refreshed(publications: Publications, reader: Reader) -> bool:
-    try:
-        publications.refresh(reader)
-    except Unavailable:
-        return False
-    return True
+def _news(publications: Publications, listener: Listener) -> News:
+    return publications.news(listener.reader, listener.cursor)
 
 
-def _tell(publications: Publications, listener: Listener, push: Push) -> int:
-    told = 0
-    while True:
-        news = publications.news(listener.reader, listener.cursor)
-        if news.cursor == listener.cursor or not _handed(news, listener, push):
-            return told
-        listener.cursor = news.cursor
-        told += len(news.shown) + len(news.withdrawn)
-
-
-def _handed(news: News, listener: Listener, push: Push) -> bool:
-    if news.withdrawn and not push(listener.name, Withdraw(news.withdrawn)):
-        return False
-    items = [item(i, news.cursor) for i in news.shown]
-    return not items or push(listener.name, Indicators(items))
+def _messages(news: News) -> list[Message]:
+    made: list[Message] = [Withdraw(news.withdrawn)] if news.withdrawn else []
+    return made + ([Indicators([item(i, news.cursor) for i in news.shown])] if news.shown else [])
 
 
 def item(indicator: Indicator, at: int) -> IndicatorItem:

@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from commonwatch.agreements.reader import Reader
+from commonwatch.errors import CommonwatchError, Unavailable
 from commonwatch.govern.preview.shapes import Feed
 from commonwatch.govern.taken import Origins, Use
 from commonwatch.share.allow import AllowList
@@ -74,6 +75,51 @@ class Publications:
             else:
                 return
             self._store.apply(audience, change, now)
+
+    def refresh_all(self, readers: Sequence[Reader]) -> set[Reader]:
+        """`refresh` for many readers, sharing the work; returns those whose policy and store are known."""
+        due: dict[int, list[Reader]] = {}
+        for reader in dict.fromkeys(readers):
+            state = self._store.state(audience_of(reader))
+            due.setdefault(state.watermark if state else -1, []).append(reader)
+        for since, together in due.items():
+            if since >= 0 and len(together) > 1:
+                self._refresh_together(together, since)
+        return {reader for reader in dict.fromkeys(readers) if self._refreshed(reader)}
+
+    def _refresh_together(self, readers: Sequence[Reader], since: int) -> None:
+        """Continue those that only lack what was stored since, by one question for all; leave the others."""
+        standings = {reader: standing for reader in readers if (standing := self._lacking(reader, since))}
+        if len(standings) < 2:
+            return
+        origins: dict[Reader, Origins] = {reader: {} for reader in standings}
+        try:
+            found = self._source.observables_of(list(standings), since, origins)
+        except Unavailable:
+            return
+        for reader, seen in found.items():
+            with self._lock(audience := audience_of(reader)):
+                state, now = self._store.state(audience), self._clock()
+                if state and state.watermark == since and state.epoch == standings[reader].epoch:
+                    change = self._change(reader, standings[reader], state, now, (seen, origins[reader]))
+                    self._store.apply(audience, change, now)
+
+    def _lacking(self, reader: Reader, since: int) -> Standing | None:
+        """How things stand for a reader that lacks nothing but what was stored since, else None."""
+        try:
+            standing = self._source.standing(reader)
+        except CommonwatchError:
+            return None
+        state = self._store.state(audience_of(reader))
+        same = state is not None and state.epoch == standing.epoch and self._clock() < state.good_until
+        return standing if same and standing.watermark != since else None
+
+    def _refreshed(self, reader: Reader) -> bool:
+        try:
+            self.refresh(reader)
+        except Unavailable:
+            return False
+        return True
 
     def page(self, reader: Reader, ask: Ask, use: Use = BY_TAXII) -> Sequence[Version]:
         """A page of this reader's objects, after a refresh; they count as handed over, and are recorded before."""
@@ -141,10 +187,16 @@ class Publications:
         return msgspec.structs.replace(change, origins=_by_key(origins, fresh))
 
     def _continue(self, reader: Reader, standing: Standing, state: State, now: int) -> Change:
-        draft = Draft(Desk(audience_of(reader), self.publisher, now))
         origins: Origins = {}
-        since = state.watermark
-        fresh = indicators_from(self._source.observables(reader, since, origins=origins), self._allow(), now)
+        seen = self._source.observables(reader, state.watermark, origins=origins)
+        return self._change(reader, standing, state, now, (seen, origins))
+
+    def _change(
+        self, reader: Reader, standing: Standing, state: State, now: int, seen: tuple[Sequence[Observable], Origins]
+    ) -> Change:
+        """What these observables, seen since the state, change."""
+        draft, (observables, origins) = Draft(Desk(audience_of(reader), self.publisher, now)), seen
+        fresh = indicators_from(observables, self._allow(), now)
         known = self._store.entries(draft.desk.audience, fresh)
         for key, new in fresh.items():
             draft.show(new, known.get(key), touched=True)

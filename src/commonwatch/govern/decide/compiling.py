@@ -24,12 +24,13 @@ from commonwatch.events.fields import FIELDS
 from commonwatch.events.labels import Label
 from commonwatch.events.rungs import HOUR
 from commonwatch.govern.decide.decisions import Aged, Decision, held_levels, lowered, own_decision
-from commonwatch.govern.decide.table import Book, Builder, Table, ranged
+from commonwatch.govern.decide.table import Band, Book, Builder, Table, ranged
 from commonwatch.govern.policy import KeySource, OwnerPolicy, PolicyView
 from commonwatch.govern.relation import Kept, keep
 from commonwatch.store import Handling, Store
 
-_TABLES = 32
+#: Tables that are kept in any case, and the rows all of them may have beyond that.
+_TABLES, _ROWS = 4, 2_000_000
 _OWNERS = 50_000
 #: Names of kept tables are given once in a process: several compilers can share a store.
 _SERIAL = count()
@@ -38,39 +39,52 @@ _SERIAL = count()
 class Compiled:
     """A table, its bands as the store keeps them, and how many requests use them now."""
 
-    def __init__(self, table: Table, kept: tuple[Kept, ...], drop: Sequence[str]) -> None:
-        self.table, self.kept = table, kept
-        self._names, self._users, self._stale = list(drop), 0, False
+    def __init__(self, table: Table, store: Store, name: str) -> None:
+        self.table = table
+        self._store, self._name = store, name
+        self._names: list[str] = []
+        self._users, self._stale = 0, False
+        self._kept: tuple[Kept, ...] | None = None
         self._ranged: tuple[Kept, ...] | None = None
         self._lock = threading.Lock()
 
-    def ranged(self, store: Store) -> tuple[Kept, ...]:
+    @property
+    def kept(self) -> tuple[Kept, ...]:
+        """The bands in the store, put there when they are first asked for."""
+        with self._lock:
+            if self._kept is None:
+                self._kept = tuple(self._keep(band, str(no)) for no, band in enumerate(self.table.bands))
+            return self._kept
+
+    def ranged(self) -> tuple[Kept, ...]:
         """The same table as one band with a range per row: for short stretches of time across several bands."""
+        if len(self.table.bands) < 2:
+            return self.kept
         with self._lock:
             if self._ranged is None:
-                if len(self.kept) < 2:
-                    self._ranged = self.kept
-                else:
-                    name = f"{self._names[0]}r"
-                    self._names.append(name)
-                    self._ranged = (keep(store, ranged(self.table.bands), name),)
+                self._ranged = (self._keep(ranged(self.table.bands), "r"),)
             return self._ranged
 
-    def retire(self, store: Store) -> None:
+    def _keep(self, band: Band, suffix: str) -> Kept:
+        name = f"{self._name}_{suffix}"
+        self._names.append(name)
+        return keep(self._store, band, name)
+
+    def retire(self) -> None:
         """No longer in the cache: its tables go as soon as nobody uses them."""
         self._stale = True
-        self.release(store, 0)
+        self.release(0)
 
     def use(self) -> None:
         """One more request uses it."""
         self._users += 1
 
-    def release(self, store: Store, users: int = 1) -> None:
+    def release(self, users: int = 1) -> None:
         """One request fewer uses it."""
         self._users -= users
         if self._stale and self._users == 0:
             for name in self._names:
-                store.drop(name)
+                self._store.drop(name)
 
 
 class Compiler:
@@ -93,13 +107,13 @@ class Compiler:
             yield found
         finally:
             with self._lock:
-                found.release(self._store)
+                found.release()
 
     def close(self) -> None:
         """Forget every table: at once, or when whoever uses it is done."""
         with self._lock:
             while self._tables:
-                self._tables.popitem()[1][1].retire(self._store)
+                self._tables.popitem()[1][1].retire()
 
     def handlings(self) -> Sequence[Handling]:
         """The handlings in question."""
@@ -121,10 +135,10 @@ class Compiler:
             return known[1]
         made = self._make(view, reader, handlings)
         for old in [k for k in self._tables if k[0] != view.epoch or k == key]:
-            self._tables.pop(old)[1].retire(self._store)
+            self._tables.pop(old)[1].retire()
         self._tables[key] = (len(handlings), made)
-        if len(self._tables) > _TABLES:
-            self._tables.popitem(last=False)[1][1].retire(self._store)
+        while len(self._tables) > _TABLES and sum(t.table.rows for _, t in self._tables.values()) > _ROWS:
+            self._tables.popitem(last=False)[1][1].retire()
         return made
 
     def _make(self, view: PolicyView, reader: Reader, handlings: Sequence[Handling]) -> Compiled:
@@ -135,10 +149,7 @@ class Compiler:
                 builder.add(
                     handling.no, int(handling.label.tlp), owner.aged(handling.label, handling.held), owner.communities
                 )
-        table = builder.table()
-        names = [f"d{next(_SERIAL)}" for _ in table.bands]
-        kept = tuple(keep(self._store, band, name) for band, name in zip(table.bands, names, strict=True))
-        return Compiled(table, kept, names)
+        return Compiled(builder.table(), self._store, f"d{next(_SERIAL)}")
 
     def _book(self, view: PolicyView, reader: Reader) -> Book:
         """The reader's numbers under this epoch; those of older epochs are forgotten."""

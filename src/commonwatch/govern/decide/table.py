@@ -76,6 +76,11 @@ class Table(msgspec.Struct, frozen=True):
     coarsest: int
     present: Mapping[str, frozenset[int | None]]
 
+    @property
+    def rows(self) -> int:
+        """How many rows all its bands have."""
+        return sum(band.rows.num_rows for band in self.bands)
+
 
 #: Parameters of a decision, in the order of the table's columns after `handling`.
 WORD_NAMES = tuple(f"w{no}" for no in range(WORDS))

@@ -18,14 +18,14 @@ from commonwatch.agreements.document import Count, Share
 from commonwatch.agreements.effective import LiveAgreement, accepted, addresses
 from commonwatch.agreements.reader import Reader
 from commonwatch.audit.log import Entry
-from commonwatch.govern.policy import PolicyView
+from commonwatch.govern.policy import Decided, PolicyView
 from commonwatch.govern.taken import Taken
 from commonwatch.hub.seen.sheet import Sheet, sheet_of
 
 #: Writes entries in one flush; gives the number of the first.
 Append = Callable[[Sequence[Entry]], int]
-#: Keeps a sheet: bound by the audit entry of that number, at that time.
-Keep = Callable[[Sheet, int, int], None]
+#: Keeps sheets, each bound by the audit entry of that number, at that time.
+Keep = Callable[[Sequence[tuple[Sheet, int]], int], None]
 #: Kinds that are for the owner of the events: written here, from documents.
 DISCLOSED = "disclosed"
 #: Details that depend on rows the reader may not see.
@@ -51,21 +51,33 @@ class Decisions:
 
     def decided(self, reader: Reader, kind: str, detail: Mapping[str, Any], taken: Taken | None = None) -> None:
         """Write what was decided, for each owner that this reader reads, and what was taken in; on disk afterwards."""
-        if kind == DISCLOSED:
+        self.decided_all([Decided(reader, kind, detail, taken)])
+
+    def decided_all(self, decisions: Sequence[Decided]) -> None:
+        """The same for several decisions at once: one flush, one transaction."""
+        view, entries, bound = self._view(), list[Entry](), list[tuple[Sheet, int]]()
+        for reader, kind, detail, taken in decisions:
+            if kind == DISCLOSED:
+                continue
+            entries += self._entries(view, reader, kind, detail)
+            if taken is not None and self._keep is not None:
+                sheet = sheet_of(taken, reader, view.now)
+                bound.append((sheet, len(entries)))
+                entries.append(sheet.logged())
+        if not entries:
             return
-        view = self._view()
+        first = self._append(entries)
+        if self._keep is not None and bound:
+            self._keep([(sheet, first + place) for sheet, place in bound], view.now)
+
+    def _entries(self, view: PolicyView, reader: Reader, kind: str, detail: Mapping[str, Any]) -> list[Entry]:
         reached, first = self._reached(view, reader)
         told = {name: value for name, value in detail.items() if name not in UNTOLD}
         told |= {"agreements": reached.named, "others": reached.others}
         entries = [Entry(kind=kind, actor=reader.org, org=reader.org, purpose=reader.purpose, detail=told)]
         if first:
             entries += [_disclosed(view, reader, owner, names) for owner, names in reached.by_owner.items()]
-        if taken is None or self._keep is None:
-            self._append(entries)
-            return
-        sheet = sheet_of(taken, reader, view.now)
-        number = self._append([*entries, sheet.logged()]) + len(entries)
-        self._keep(sheet, number, view.now)
+        return entries
 
     def _reached(self, view: PolicyView, reader: Reader) -> tuple[Reached, bool]:
         """What reaches a reader, and whether this was asked for the first time in this epoch."""

@@ -9,17 +9,17 @@ the loop.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 from commonwatch.agreements.reader import Reader
-from commonwatch.govern.policy import DecisionLog
+from commonwatch.govern.policy import Decided, DecisionLog
 from commonwatch.govern.taken import Use
 from commonwatch.hub.jobs.loop import Loop
 from commonwatch.hub.push import Broadcaster
 from commonwatch.share import promulgate
-from commonwatch.share.ports import Record
+from commonwatch.share.ports import Handed, Record
 from commonwatch.share.publication import Publications
-from commonwatch.wire.messages import Indicators, Withdraw
+from commonwatch.wire.messages import Withdraw
 
 log = logging.getLogger("commonwatch.hub")
 #: Seconds: to let batches that come together be told together; between looks without news.
@@ -56,13 +56,21 @@ class Telling(Loop):
         self._listeners = {org: known for org, known in self._listeners.items() if org in readers}
         return list(self._listeners.values())
 
-    def _send(self, org: str, message: Indicators | Withdraw) -> bool:
-        reader = self._listeners[org].reader
-        if isinstance(message, Withdraw):
-            self._decisions.decided(reader, "indicators-withdrawn", {"indicators": len(message.ids)})
-            self._push.withdraw(org, message.ids)
-        else:
-            origins = self._publications.origins(reader, [item.id for item in message.items])
-            self._record.handed(reader, GATEWAY, origins, len(message.items))
-            self._push.publish_indicators(org, message.items)
-        return True
+    def _send(self, messages: Sequence[tuple[str, promulgate.Message]]) -> Collection[str]:
+        """Everything is on record before anything leaves."""
+        withdrawn, handed = list[Decided](), list[Handed]()
+        for org, message in messages:
+            reader = self._listeners[org].reader
+            if isinstance(message, Withdraw):
+                withdrawn.append(Decided(reader, "indicators-withdrawn", {"indicators": len(message.ids)}))
+            else:
+                origins = self._publications.origins(reader, [item.id for item in message.items])
+                handed.append(Handed(reader, GATEWAY, origins, len(message.items)))
+        self._decisions.decided_all(withdrawn)
+        self._record.handed_all(handed)
+        for org, message in messages:
+            if isinstance(message, Withdraw):
+                self._push.withdraw(org, message.ids)
+            else:
+                self._push.publish_indicators(org, message.items)
+        return ()

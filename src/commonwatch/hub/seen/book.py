@@ -8,6 +8,7 @@ are the same; whatever cannot be written is not answered.
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import msgspec
@@ -68,11 +69,12 @@ class Book:
     def __init__(self, database: Database) -> None:
         self._database, self._spreading = database, threading.Lock()
 
-    def keep(self, sheet: Sheet, leaf: int, at: int) -> None:
-        """Write a sheet down; on disk when it returns. `leaf` is the number of the audit entry that binds it."""
-        if sheet.entries:
+    def keep(self, sheets: Iterable[tuple[Sheet, int]], at: int) -> None:
+        """Write sheets down; on disk when it returns. With each comes the number of the audit entry that binds it."""
+        rows = [AccessWaiting(leaf=n, at=at, body=msgspec.msgpack.encode(s)) for s, n in sheets if s.entries]
+        if rows:
             with self._database.write() as session:
-                session.add(AccessWaiting(leaf=leaf, at=at, body=msgspec.msgpack.encode(sheet)))
+                session.add_all(rows)
 
     def spread(self) -> int:
         """Make one row per entry of what was kept since; returns how many sheets."""

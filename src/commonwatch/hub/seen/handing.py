@@ -14,10 +14,11 @@ from commonwatch.agreements.reader import Reader
 from commonwatch.detect.alert import LIVE, Alert
 from commonwatch.events.fields import FieldName
 from commonwatch.govern.access import merged, opened
-from commonwatch.govern.policy import DecisionLog
+from commonwatch.govern.policy import Decided, DecisionLog
 from commonwatch.govern.query import Filter
 from commonwatch.govern.taken import Part, Taken, Use
 from commonwatch.hub.alerts import shown_events
+from commonwatch.share.ports import Handed
 
 #: The clause fields an alert shows.
 ALERTED: frozenset[FieldName] = frozenset({"time", "owner", "malware"})
@@ -36,9 +37,11 @@ class Handing:
 
     def handed(self, reader: Reader, use: Use, origins: Sequence[bytes], objects: int) -> None:
         """Record indicators before they leave."""
-        surface = use.surface or "indicators"
-        taken = Taken(surface, use.by, "", opened(origins))
-        self._decisions.decided(reader, _KINDS.get(surface, surface), {"indicators": objects}, taken)
+        self.handed_all([Handed(reader, use, origins, objects)])
+
+    def handed_all(self, handed: Sequence[Handed]) -> None:
+        """Record what leaves to several readers at once, before it leaves."""
+        self._decisions.decided_all([_decided(each) for each in handed])
 
     def alerts(self, reader: Reader, use: Use, alerts: Iterable[Alert]) -> None:
         """Record a list of alerts before it leaves."""
@@ -67,3 +70,9 @@ class Handing:
                 while len(self._alerts) > _MOST_ALERTS:
                     self._alerts.popitem(last=False)
         return known
+
+
+def _decided(handed: Handed) -> Decided:
+    surface = handed.use.surface or "indicators"
+    taken = Taken(surface, handed.use.by, "", opened(handed.origins))
+    return Decided(handed.reader, _KINDS.get(surface, surface), {"indicators": handed.objects}, taken)
