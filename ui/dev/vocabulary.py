@@ -17,10 +17,14 @@ import random
 from pathlib import Path
 from typing import Any
 
+from msgspec import to_builtins as builtins
+
 from commonwatch.agreements.check import RESERVED, check
-from commonwatch.agreements.decode import convert, plain
+from commonwatch.agreements.decode import convert, digest, plain
 from commonwatch.agreements.english import GRAMMAR, phrases, say
 from commonwatch.agreements.lattice import points
+from commonwatch.agreements.signing import SigningKey, propose, sign_document, unb64
+from commonwatch.agreements.statement import Statement, sign_statement
 from commonwatch.events.address import parse
 from commonwatch.events.fields import FAMILIES, FIELDS, FieldName
 from commonwatch.events.labels import CLASS_WORDS, SEVERITY_WORDS, TLP_WORDS
@@ -237,11 +241,29 @@ def sentences(count: int = 5) -> list[dict[str, Any]]:
     return found
 
 
+def signed() -> dict[str, Any]:
+    """A document and a statement signed with a key made up here: what the browser must sign byte for byte alike."""
+    key = SigningKey.from_seed(_key("signature"))
+    document = _document(random.Random("signed"), 0)
+    document["parties"] = [{"id": "maple-dental", "name": "Maple Dental", "role": "owner", "key": key.thumbprint}]
+    envelope = sign_document(propose(convert(document)), key)
+    statement = Statement(
+        kind="revoke", id="example-0", by="maple-dental", at=1_795_363_094_000_000, version=1,
+        hash=digest(unb64(envelope.payload)), reason="Wir hören auf",
+    )  # fmt: skip
+    made = sign_statement(statement, key)
+    return {
+        "key": key.private_jwk(), "thumbprint": key.thumbprint, "envelope": builtins(envelope),
+        "statement": plain(statement), "stated": builtins(made),
+    }  # fmt: skip
+
+
 def files() -> dict[Path, str]:
     """Each file with the text it should have."""
     said = ",\n".join(json.dumps(one, ensure_ascii=False) for one in sentences())
     words = json.dumps(vocabulary(), indent=1, ensure_ascii=False)
-    return {HERE / "vocabulary.json": f"{words}\n", HERE / "sentences.json": f"[\n{said}\n]\n"}
+    made = {"vocabulary": words, "sentences": f"[\n{said}\n]", "signed": json.dumps(signed(), ensure_ascii=False)}
+    return {HERE / f"{name}.json": f"{text}\n" for name, text in made.items()}
 
 
 if __name__ == "__main__":
