@@ -82,8 +82,24 @@ export interface Party {
   name?: string;
   role: 'owner' | 'operator' | 'member';
   key?: string;
+  contacts?: Contact[];
 }
+/** Whom to turn to at a party. */
+export interface Contact {
+  name: string;
+  reach: string;
+}
+/** The template an agreement was made from. */
+export interface Origin {
+  template: string;
+  version: number;
+  level: number;
+  changed?: string[];
+}
+/** Stands where the key of a party is not known yet; the hub fills it in when the agreement is offered. */
+export const BLANK_KEY = '_'.repeat(43);
 export interface Law {
+  purpose?: string;
   basis?: string;
   roles?: string;
   jurisdiction?: string;
@@ -100,6 +116,7 @@ export interface Agreement {
   clauses: Clause[];
   previous?: string;
   community?: string;
+  origin?: Origin;
   duties?: Duties;
   law?: Law;
   /** What this release of the editor does not know yet is carried along untouched. */

@@ -19,6 +19,8 @@ import {
   type Limit,
   type LimitRows,
   type Noise,
+  type Origin,
+  type Party,
   type Share,
   type ShareRows,
   type Signer,
@@ -215,7 +217,7 @@ export function sayDuties(duties: Duties): string {
   return parts.join('; ');
 }
 
-const LAW = ['basis', 'roles', 'jurisdiction', 'notes'] as const;
+const LAW = ['purpose', 'basis', 'roles', 'jurisdiction', 'notes'] as const;
 
 const sayLaw = (law: Law): string => LAW.flatMap((name) => (law[name] ? [`${name} "${law[name]}"`] : [])).join('; ');
 
@@ -227,7 +229,20 @@ function heading(document: Agreement): string[] {
   if (document.community)
     lines.push(`It is made in community ${document.community} and bound by the charter of that community.`);
   lines.push(`It is valid from ${document.starts} to ${document.ends}, both days included.`);
-  return [...lines, ...document.parties.map((party) => saySigner(PARTIES[party.role] ?? party.role, party))];
+  if (document.origin) lines.push(sayOrigin(document.origin));
+  return [...lines, ...document.parties.flatMap(sayParty)];
+}
+
+function sayOrigin(origin: Origin): string {
+  const changed = origin.changed?.length ? `, changed in ${join(origin.changed, 'and')}` : '';
+  return `It was made from template ${origin.template}, version ${origin.version}, at level ${origin.level}${changed}.`;
+}
+
+function sayParty(party: Party): string[] {
+  const contacts = (party.contacts ?? []).map(
+    (contact) => `Contact at organisation ${party.id} is "${contact.name}", reached at "${contact.reach}".`,
+  );
+  return [saySigner(PARTIES[party.role] ?? party.role, party), ...contacts];
 }
 
 /** The whole document in words, one sentence a line. */
