@@ -214,7 +214,7 @@ def _clause(draw: random.Random, number: int) -> dict[str, Any]:
 
 def _document(draw: random.Random, number: int) -> dict[str, Any]:
     duties = {name: draw.choice(list(table)) for name, table in phrases.DUTIES.items()}
-    parties = [
+    parties: list[dict[str, Any]] = [
         {"id": "maple-dental", "name": "Maple Dental", "role": "owner", "key": "A" * 43},
         {"id": "harbour-mss", "name": "Harbour Managed Security", "role": "operator", "key": "B" * 43},
     ]
@@ -226,7 +226,9 @@ def _document(draw: random.Random, number: int) -> dict[str, Any]:
     }  # fmt: skip
     if number:
         made |= {"previous": "c" * 64, "community": "sme-shield"}
-        made["law"] = {"basis": "Legitimate interest, Art. 6(1)(f) GDPR", "jurisdiction": "Germany"}
+        made["law"] = {"purpose": "Early warning", "basis": "Art. 6(1)(f) GDPR", "jurisdiction": "Germany"}
+        made["origin"] = {"template": "shield", "version": 2, "level": number, "changed": ["c1", "c4", "c7"][:number]}
+        parties[1]["contacts"] = [{"name": "Mara Lind", "reach": "mara@harbour.example, +49 30 1234"}]
     return made
 
 
