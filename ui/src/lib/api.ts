@@ -234,8 +234,14 @@ export class Api {
     return new URL(path, this.base).href;
   }
 
-  private async send(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<Response> {
-    const headers: Record<string, string> = { Accept: 'application/json' };
+  private async send(
+    method: string,
+    path: string,
+    body?: unknown,
+    signal?: AbortSignal,
+    more: Readonly<Record<string, string>> = {},
+  ): Promise<Response> {
+    const headers: Record<string, string> = { Accept: 'application/json', ...more };
     if (method !== 'GET') headers['X-Commonwatch'] = '1';
     const init: RequestInit = { method, headers, credentials: 'same-origin', cache: 'no-store' };
     if (body !== undefined) {
@@ -250,8 +256,15 @@ export class Api {
     throw problem;
   }
 
-  async json<T>(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<T> {
-    const response = await this.send(method, path, body, signal);
+  /** Any call of the API that answers with JSON; for the pages that are loaded when they are opened. */
+  async json<T>(
+    method: string,
+    path: string,
+    body?: unknown,
+    signal?: AbortSignal,
+    more: Readonly<Record<string, string>> = {},
+  ): Promise<T> {
+    const response = await this.send(method, path, body, signal, more);
     return (response.status === 204 ? null : await response.json()) as T;
   }
 

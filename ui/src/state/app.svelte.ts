@@ -7,9 +7,9 @@
 import { Api, Problem, problemOf, type Purpose, type Session, type ViewDescription } from '../lib/api.ts';
 
 const SILENCE = 30_000;
-const EVENTS = ['hello', 'epoch', 'watermark', 'alert', 'bye'] as const;
+const EVENTS = ['hello', 'epoch', 'watermark', 'alert', 'notification', 'bye'] as const;
 
-export type Change = 'epoch' | 'watermark' | 'alert' | 'session';
+export type Change = 'epoch' | 'watermark' | 'alert' | 'notification' | 'session';
 type Listener = (change: Change) => void;
 
 class App {
@@ -22,6 +22,8 @@ class App {
   said = $state('');
   /** "Agreements changed; this view was reloaded", until dismissed. */
   banner = $state('');
+  /** Notifications this person has not seen. */
+  unseen = $state(0);
   /** The hub has not been heard for 30 s. */
   offline = $state(false);
   private source: EventSource | null = null;
@@ -40,6 +42,7 @@ class App {
       this.epoch = this.session.epoch;
       this.phase = 'in';
       this.listen();
+      void this.count();
       await this.describe();
     } catch (error) {
       const problem = problemOf(error);
@@ -57,6 +60,21 @@ class App {
       this.view = null;
       if (!(problemOf(error) instanceof Problem)) return;
     }
+  }
+
+  /** Reads again how many notifications wait; a hub without them has none. */
+  async count(): Promise<void> {
+    try {
+      const found = await this.api.json<{ unseen: number }>('GET', 'api/notifications?limit=1');
+      this.unseen = found.unseen ?? 0;
+    } catch {
+      this.unseen = 0;
+    }
+  }
+
+  private notified(): void {
+    void this.count();
+    this.tell('notification');
   }
 
   onChange(listener: Listener): () => void {
@@ -129,6 +147,7 @@ class App {
     if ((kind === 'epoch' || kind === 'hello') && typeof said.epoch === 'number') this.takeEpoch(said.epoch);
     else if (kind === 'watermark') this.tell('watermark');
     else if (kind === 'alert') this.tell('alert');
+    else if (kind === 'notification') this.notified();
     else if (kind === 'bye') void this.recheck();
   }
 

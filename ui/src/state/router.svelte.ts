@@ -28,6 +28,11 @@ class Router {
     Object.assign(this, here());
   }
 
+  /** The parts of the path: `drafts/d1/terms` is `['drafts', 'd1', 'terms']`. */
+  get parts(): string[] {
+    return this.path.split('/').map(decodeURIComponent);
+  }
+
   /** The secret of a setup link: `/#link=SECRET` on any page, or `/setup#SECRET`. Empty if there is none. */
   get link(): string {
     if (this.hash.startsWith('link=')) return this.hash.slice(5);
