@@ -87,14 +87,15 @@ def spec() -> Spec:
 class Town:
     """A founded hub's folder with a session, a token and an enrolled gateway for every organisation."""
 
-    def __init__(self, folder: Path, *, still: bool = True) -> None:
+    def __init__(self, folder: Path, *, still: bool = True, of: Spec | None = None) -> None:
         self.folder = folder
         clock = still_clock() if still else Clock()
         self.now = clock.now
         self.settings = Settings(data=folder, name="town", store_memory="256MB", store_threads=1)
         save(self.settings)
         office = Office(self.settings, clock)
-        founded = found_in(office, spec())
+        founded = found_in(office, of or spec())
+        self.links = {person.removesuffix("-admin"): link for person, link in founded.links.items()}
         self.sessions: dict[str, str] = {}
         self.tokens: dict[str, str] = {}
         self.gateways: dict[str, EnrolReply] = {}

@@ -204,16 +204,20 @@ export interface Template {
   version: number;
   title: string;
   summary: string;
-  community?: string | null;
+  community: string | null;
+  publisher: string | null;
   parameters: Parameter[];
   levels: TemplateLevel[];
-  clauses: { level: number; since?: number; clause: Clause }[];
+}
+/** A template with its clauses, each from its level on. */
+export interface TemplateWhole extends Template {
+  document: { clauses: { level: number; since?: number; clause: Clause }[] };
 }
 
-export async function templates(api: Api, signal?: AbortSignal): Promise<Template[]> {
-  const found = await api.json<Template[] | { templates: Template[] }>('GET', 'api/templates', undefined, signal);
-  return Array.isArray(found) ? found : found.templates;
-}
+export const templates = (api: Api, signal?: AbortSignal): Promise<Template[]> =>
+  api.json('GET', 'api/templates', undefined, signal);
+export const templateWhole = (api: Api, id: string, signal?: AbortSignal): Promise<TemplateWhole> =>
+  api.json('GET', `api/templates/${encodeURIComponent(id)}`, undefined, signal);
 
 /** A draft made from a template at a level. */
 export async function instantiate(
@@ -223,23 +227,18 @@ export async function instantiate(
   parameters: Record<string, unknown>,
 ): Promise<Agreement> {
   const path = `api/templates/${encodeURIComponent(template)}/instantiate`;
-  const made = await api.json<{ document?: Agreement | null; agreement?: Agreement; problems?: Fault[] }>(
-    'POST',
-    path,
-    {
-      level,
-      parameters,
-    },
-  );
-  const document = made.document ?? made.agreement;
-  const [first] = made.problems ?? [];
+  const made = await api.json<Checked>('POST', path, { level, parameters });
+  const document = made.document as Agreement | null;
+  const [first] = made.problems;
   if (!document) throw new Problem(400, 'invalid-input', first?.message ?? 'No draft could be made.', '', first?.todo);
   return withoutBlanks(document);
 }
 
 /** Who would be shown something at a level, in words; placeholders stand for what is asked. */
-export function readersAt(template: Template, level: number): string[] {
-  const clauses = template.clauses.filter((t) => t.clause.kind !== 'limit' && level >= t.level).map((t) => t.clause);
+export function readersAt(template: TemplateWhole, level: number): string[] {
+  const clauses = template.document.clauses
+    .filter((t) => t.clause.kind !== 'limit' && level >= t.level)
+    .map((t) => t.clause);
   const found = clauses.flatMap((clause) => {
     const to: To = clause.kind === 'limit' ? {} : clause.to;
     const orgs = (to.organisations ?? []).map((id) => (id === 'the-operator' ? 'your security provider' : mark(id)));
