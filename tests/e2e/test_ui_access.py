@@ -13,7 +13,7 @@ from uikit import AXE, StandIn, chromium, enter, opened
 pytestmark = pytest.mark.browser
 PAGES = ("explore", "agreements", "indicators", "alerts", "gateways", "audit")
 LOADED = {
-    "explore": "Events in the selection", "agreements": "What was signed", "indicators": "203.0.113.7",
+    "explore": "Events in the selection", "agreements": "in force", "indicators": "203.0.113.7",
     "alerts": "Open in Explore", "gateways": "connected", "audit": "Root hash",
 }  # fmt: skip
 

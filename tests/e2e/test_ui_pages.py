@@ -64,27 +64,30 @@ def test_revoking_shows_the_consequences_first_and_then_the_picture_changes(brow
     with opened(browser, hub) as page:
         enter(page, hub)
         page.get_by_role("link", name="Agreements").click()
-        page.get_by_role("button", name="Cedar Foods with Northwatch").click()
-        expect(page.locator("article")).to_contain_text("Clause s1. Share events")
+        page.get_by_role("link", name="Cedar Foods with Northwatch").click()
+        expect(page.get_by_role("region", name="The text of the agreement")).to_contain_text("Clause s1. Share events")
         page.get_by_role("button", name="Revoke…").click()
         sheet = page.get_by_role("dialog")
         expect(sheet).to_contain_text("Northwatch Managed Security sees nothing that only this agreement allowed")
         now = sheet.get_by_role("button", name="Revoke now")
         expect(now).to_be_disabled()
         sheet.get_by_label("Reason").fill("The trial is over")
+        sheet.get_by_label("Let the hub sign for us").check()
         expect(now).to_be_disabled()
         sheet.get_by_label("I have read what happens").check()
         now.click()
-        expect(page.get_by_text("Cedar Foods with Northwatch is revoked since policy epoch 42.")).to_be_visible()
+        expect(page.locator(".notice.good")).to_contain_text(
+            "Cedar Foods with Northwatch is revoked since policy epoch 42."
+        )
         expect(page.get_by_role("button", name="bound by")).to_contain_text("11 agreements, epoch 42")
-        page.get_by_role("link", name="See the picture without it").click()
+        page.get_by_role("link", name="See the picture as it is now").click()
         expect(page.get_by_role("button", name="birch-law")).to_be_visible()
         expect(page.get_by_role("button", name="cedar-foods")).to_have_count(0)
 
 
 def test_changing_ones_mind_revokes_nothing(browser: Browser, hub: StandIn) -> None:
     with opened(browser, hub) as page:
-        enter(page, hub, where="/agreements")
+        enter(page, hub, where="/agreements/cedar-foods-with-northwatch")
         page.get_by_role("button", name="Revoke…").click()
         page.get_by_role("button", name="Keep it").click()
         expect(page.get_by_role("dialog")).to_have_count(0)

@@ -48,6 +48,11 @@ TYPES = {
     ".svg": "image/svg+xml",
     ".woff2": "font/woff2",
 }
+#: What nothing happens in here: no offers, drafts or notifications; one key, held by the hub.
+QUIET: dict[str, Any] = {
+    "offers": [], "drafts": [], "duties": [], "notifications": {"unseen": 0, "notifications": []},
+    "keys": [{"thumbprint": "k" * 43, "public": "p" * 43, "held": True, "added": 0, "ended": None}],
+}  # fmt: skip
 PAGES = {"", "welcome", "login", "setup", "explore", "agreements", "indicators", "alerts", "gateways", "audit"}
 
 
@@ -173,6 +178,10 @@ class Handler(BaseHTTPRequestHandler):
             self._json(description(world, role))
         elif path == "agreements":
             self._json(agreements(world, role))
+        elif path in QUIET:
+            self._json(QUIET[path])
+        elif path.startswith("agreements/"):
+            self._agreement(*path.removeprefix("agreements/").split("/"), role=role)
         elif path == "indicators":
             self._json(INDICATORS)
         elif path == "alerts":
@@ -206,6 +215,17 @@ class Handler(BaseHTTPRequestHandler):
             )
         else:
             self._problem(404, "not-found", "There is no such thing.")
+
+    def _agreement(self, name: str, part: str = "", *, role: str) -> None:
+        found = next((a for a in agreements(self.world, role) if a["id"] == name), None)
+        if found is None:
+            self._problem(404, "not-found", "There is no such agreement.")
+        elif part in {"history", "withdrawals"}:
+            self._json([])
+        elif part == "life":
+            self._json({"id": name, "state": found["state"], "versions": [], "offers": [], "awaiting": [], "may": []})
+        else:
+            self._json({**found, "hash": "ab" * 32, "may": ["revoke"], "document": None})
 
     def _stream(self) -> None:
         self.send_response(200)

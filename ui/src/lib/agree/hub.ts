@@ -271,7 +271,7 @@ export interface Offer {
   kind: string;
   title: string;
   owner: string;
-  state: 'open' | 'agreed' | 'declined' | 'withdrawn' | 'outdated';
+  state: 'offered' | 'partly-signed' | 'agreed' | 'declined' | 'withdrawn' | 'outdated';
   offered_by: string;
   at: number;
   ended: number | null;
@@ -433,3 +433,6 @@ export function refOf(ref: ClauseRef | string): { agreement: string; version: st
   if (typeof ref === 'string') return { agreement: ref, version: '', clause: '' };
   return { agreement: ref.agreement ?? ref.id ?? '', version: String(ref.version ?? ''), clause: ref.clause ?? '' };
 }
+
+/** Whether an offer can still be signed. */
+export const isOpen = (o: Offer): boolean => o.state === 'offered' || o.state === 'partly-signed';
