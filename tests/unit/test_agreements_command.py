@@ -53,16 +53,21 @@ def test_check_names_the_path_of_every_problem(run, file):
     bad["clauses"] += [bad["clauses"][0] | {"to": {"communities": ["with"]}, "purposes": []}]
     status, _, err = run("check", file("a.json", json.dumps(bad)))
     assert status == 1
-    paths = [line.partition(": ")[0] for line in err.splitlines()]
+    paths = [line.partition(" (line")[0] for line in err.splitlines()]
     assert paths == ["$.clauses[1].id", "$.clauses[1].to.communities", "$.clauses[1].purposes"]
 
 
-def test_check_names_the_path_of_a_wrong_level(run, file):
+def test_check_names_the_path_and_line_of_everything_that_does_not_fit(run, file):
     bad = plain(make.agreement())
     bad["clauses"][0]["fields"]["src_ip"] = "hour"
-    status, _, err = run("check", file("a.json", json.dumps(bad)))
-    assert status == 2
-    assert "$.clauses[0].fields.src_ip" in err
+    bad["titel"] = bad.pop("title")
+    status, _, err = run("check", file("a.json", json.dumps(bad, indent=1)))
+    assert status == 1
+    assert [line.partition(" ")[0] for line in err.splitlines()] == [
+        "$.titel", "$.title", "$.clauses[0].fields.src_ip",
+    ]  # fmt: skip
+    assert "did you mean `title`?" in err
+    assert "(line 1)" in err
 
 
 def test_a_variant_of_the_text_is_refused_with_the_wording_to_use(run, file):

@@ -14,13 +14,15 @@ import sys
 import msgspec
 
 from commonwatch.agreements import iep, signing
-from commonwatch.agreements.check import check, problems
-from commonwatch.agreements.decode import canonical, decode, digest, from_json, json_schema, to_yaml
+from commonwatch.agreements.check import check
+from commonwatch.agreements.decode import canonical, decode, digest, json_schema, to_yaml
+from commonwatch.agreements.diagnose import Diagnosis, diagnose
 from commonwatch.agreements.document import Agreement, Document
 from commonwatch.agreements.english import read, say
 from commonwatch.agreements.impact.world import World
 from commonwatch.cli import agreement_questions as asked
 from commonwatch.cli import drafting, life, seen
+from commonwatch.cli.files import is_envelope
 from commonwatch.cli.files import jwk as _jwk
 from commonwatch.cli.files import text as _text
 from commonwatch.cli.files import write as _write
@@ -73,12 +75,17 @@ def _command(
 
 
 def _check(args: argparse.Namespace) -> int:
-    document = _document(args.file)
-    found = list(problems(document))
-    for problem in found:
-        print(f"{problem.path}: {problem.what} ({problem.todo})", file=sys.stderr)
-    if found:
+    """Exit 1 with every problem at once, each with its path, its line and what to do. The text is for what is whole."""
+    source = _text(args.file)
+    found = diagnose(source) if not is_envelope(source) else Diagnosis()
+    for fault in found.problems:
+        line = f" (line {fault.line})" if fault.line else ""
+        print(f"{fault.path}{line}: {fault.message} ({fault.todo})", file=sys.stderr)
+    if found.problems:
+        print(found.text or "", end="")
         return 1
+    document = _opened(source)
+    check(document)
     print(say(document), end="")
     asked.print_findings(asked.findings([document], [document], World()), sys.stderr)
     return 0
@@ -118,7 +125,7 @@ def _sign(args: argparse.Namespace) -> int:
     if args.out is None:
         return life.sign(args)
     text = _text(args.file)
-    envelope = signing.envelope_from(text) if _is_envelope(text) else signing.propose(decode(text))
+    envelope = signing.envelope_from(text) if is_envelope(text) else signing.propose(decode(text))
     key = signing.SigningKey.from_jwk(_jwk(args.key))
     envelope = signing.sign_document(envelope, key)
     _write(args.out, signing.envelope_bytes(envelope))
@@ -183,12 +190,9 @@ def _impact(args: argparse.Namespace) -> int:
 
 
 def _document(file: str) -> Document:
-    text = _text(file)
-    return signing.read_payload(signing.envelope_from(text)) if _is_envelope(text) else decode(text)
+    return _opened(_text(file))
 
 
-def _is_envelope(text: str) -> bool:
-    if text.lstrip()[:1] != "{":
-        return False
-    plain = from_json(text)
-    return isinstance(plain, dict) and "payload" in plain
+def _opened(source: str) -> Document:
+    """The document of a text, or of an envelope."""
+    return signing.read_payload(signing.envelope_from(source)) if is_envelope(source) else decode(source)

@@ -28,6 +28,15 @@ def jwk(file: str) -> dict[str, str]:
     return plain
 
 
+def is_envelope(source: str) -> bool:
+    """Whether a text is a signed envelope, not a document itself. JSON that cannot be read is none."""
+    try:
+        plain = from_json(source) if source.lstrip()[:1] == "{" else None
+    except InvalidInput:
+        return False
+    return isinstance(plain, dict) and "payload" in plain
+
+
 def write(file: str, data: bytes) -> None:
     """Write beside and move in place, so that a failure leaves what was there."""
     path = Path(file)

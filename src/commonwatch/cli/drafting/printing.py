@@ -7,8 +7,8 @@ from pathlib import Path
 
 from commonwatch.agreements import signing
 from commonwatch.agreements.check import check
-from commonwatch.agreements.decode import decode, from_json
-from commonwatch.cli.files import text, write
+from commonwatch.agreements.decode import decode
+from commonwatch.cli.files import is_envelope, text, write
 from commonwatch.errors import InvalidInput
 from commonwatch.web.print import Mark, Sheet, sheet_of, to_html, to_pdf
 
@@ -24,17 +24,10 @@ def draw(args: argparse.Namespace) -> int:
 
 
 def _sheet(source: str) -> Sheet:
-    if _is_envelope(source):
+    if is_envelope(source):
         envelope = signing.envelope_from(source)
         document, signed = signing.read_payload(envelope), signing.signed_by(envelope)
         return sheet_of(document, [Mark(s.id, s.key) for s in signing.signers(document) if s.id in signed])
     document = decode(source)
     check(document, draft=True)
     return sheet_of(document)
-
-
-def _is_envelope(source: str) -> bool:
-    if source.lstrip()[:1] != "{":
-        return False
-    plain = from_json(source)
-    return isinstance(plain, dict) and "payload" in plain
