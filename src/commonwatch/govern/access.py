@@ -115,7 +115,7 @@ def merged(parts: Iterable[Part]) -> tuple[Part, ...]:
         key = (part.owner, part.clauses)
         before = found.get(key)
         found[key] = (
-            part if before is None else Part(*key, _highest(before.fields, part.fields), before.count + part.count)
+            part if before is None else Part(*key, highest(before.fields, part.fields), before.count + part.count)
         )
     return tuple(found[key] for key in sorted(found))
 
@@ -165,7 +165,7 @@ def _named(levels: Mapping[FieldName, Point]) -> dict[str, str]:
     return {f: point_name(family_of(f).name, point) for f, point in levels.items()}
 
 
-def _highest(one: Mapping[str, str], other: Mapping[str, str]) -> dict[str, str]:
+def highest(one: Mapping[str, str], other: Mapping[str, str]) -> dict[str, str]:
     """The join of named levels."""
     if one == other:
         return dict(one)

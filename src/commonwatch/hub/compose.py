@@ -39,6 +39,7 @@ from commonwatch.hub.publications import PublicationTable
 from commonwatch.hub.registry.previews import Previews
 from commonwatch.hub.registry.questions import Questions
 from commonwatch.hub.seen.book import Book
+from commonwatch.hub.seen.fold import Folding
 from commonwatch.hub.seen.handing import Handing
 from commonwatch.hub.seen.reading import Reading
 from commonwatch.hub.seen.sheet import Sheet
@@ -52,6 +53,8 @@ from commonwatch.web.ports import Ports, Principal
 
 LOCK = "serving.lock"
 CHECKPOINT, COMPACT, MILESTONES = 10.0, 300.0, 5.0
+#: Seconds between two looks at what was recorded, to make it quick to read.
+SPREAD = 2.0
 DAY = 86_400 * MICROS
 
 
@@ -90,10 +93,13 @@ class Hub:
         self.watch = Watch(GovernedSightings(self.govern, self.core.policy.view), kept, now)
         self.telling = Telling(self.publications, self.core.push, self.audience, decisions, self.handing)
         self.warning = Warn(self.watch, self.core.push, self.audience, self.handing.alert)
+        self.folding = Folding(self.book, self.core.database, self.audit.append_many, now)
         self.upkeep = Upkeep(
             [
                 Job("the checkpoint", CHECKPOINT, self.audit.checkpoint),
                 Job("what the clock brings", MILESTONES, self.core.milestones.turn),
+                Job("the record of accesses", SPREAD, self.book.spread),
+                Job("folding the record", COMPACT, self.folding.run),
                 Job("compaction", COMPACT, lambda: self.store.compact(now() // DAY * DAY)),
             ]
         )
