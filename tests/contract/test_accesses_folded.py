@@ -16,8 +16,10 @@ from commonwatch.errors import NotFound
 from commonwatch.hub.meta.database import Database
 from commonwatch.hub.meta.migrate import migrate
 from commonwatch.hub.seen.book import DAY, Book, Wanted
+from commonwatch.hub.seen.duty import TellingOwners
 from commonwatch.hub.seen.fold import HOUR, KEPT, Folding, added
 from commonwatch.hub.seen.sheet import Access, Sheet, proof
+from doubles.town import NOW, Town
 
 START = 20_000 * DAY
 
@@ -141,3 +143,44 @@ def test_a_proof_holds_for_its_entry_alone(count: int, seed: bytes, data: st.Dat
     assert verify.verify_access(mine, logged)
     assert len(mine["path"]) == verify.SHEET_DEPTH
     assert verify.verify_access(mine | {"text": proof(entries, seed, other)["text"]}, logged) == (one == other)
+
+
+def test_uses_are_counted_once_and_owners_are_told_as_they_signed(town: Town, tmp_path: Path) -> None:
+    """alder's agreement says nothing, so each use is told; a second look tells only what is new."""
+    hub = town.copy(tmp_path / "data")
+    try:
+        telling = TellingOwners(hub.core.database, hub.core.clock.now)
+        for n in range(3):
+            sheet = Sheet((access("alder", NOW + n, clauses=("alder-service@1#operate",)),), b"s" * 32)
+            hub.book.keep(sheet, 10_000 + n, NOW + n)
+        assert telling.run() == 0, "nothing is spread yet"
+        hub.book.spread()
+        hub.book.spread()
+        assert (telling.run(), telling.run()) == (1, 0)
+        who = hub.core.accounts.session(town.sessions["alder"])
+        [said] = [n for n in hub.core.notifications.of(who) if n.kind == "access"]
+        assert said.text == "what alder-service shares was shown to birch in 3 answers"
+        other = hub.core.accounts.session(town.sessions["birch"])
+        assert [n for n in hub.core.notifications.of(other) if n.kind == "access"] == []
+    finally:
+        hub.close()
+
+
+@pytest.mark.parametrize(("wish", "today", "tomorrow"), [("each", 1, 0), ("daily", 0, 1), ("never", 0, 0)])
+def test_what_is_told_and_when_is_the_agreements_word(
+    house: House, monkeypatch: pytest.MonkeyPatch, wish: str, today: int, tomorrow: int
+) -> None:
+    monkeypatch.setattr(TellingOwners, "_wish", lambda *_: wish)
+    telling = TellingOwners(house.database, lambda: house.now)
+    house.keep(access("alder", START))
+    house.book.spread()
+    house.now = START + HOUR
+    assert telling.run() == today
+    house.now = START + DAY
+    assert telling.run() == tomorrow
+    assert telling.run() == 0
+
+
+@pytest.fixture(scope="module")
+def town(tmp_path_factory: pytest.TempPathFactory) -> Town:
+    return Town(tmp_path_factory.mktemp("town") / "founded")

@@ -280,6 +280,7 @@ DUTIES = st.builds(
     notify_affected=pick(["must-not", "may"]),
     resale=pick(["must-not", "may"]),
     encrypt=pick(["must", "may"]),
+    notify_owner_on_access=pick(["each", "daily", "never"]),
     delete_after_days=maybe(pick([1, 30, 90])),
     breach_notice_hours=pick([1, 24, 72]),
 )

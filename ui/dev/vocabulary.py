@@ -145,6 +145,7 @@ def vocabulary() -> dict[str, Any]:
         "measures": phrases.MEASURES,
         "parties": phrases.PARTIES,
         "duties": phrases.DUTIES,
+        "telling": phrases.TELLING,
         "reserved": sorted(RESERVED),
         "examples": {f: {p: example(f, p) for p in points(FIELDS[f].family)} for f in FIELDS},
     }
@@ -224,6 +225,8 @@ def _document(draw: random.Random, number: int) -> dict[str, Any]:
         "clauses": [_clause(draw, n) for n in range(9)],
         "duties": duties | ({"delete_after_days": 90} if number % 2 else {"breach_notice_hours": 36}),
     }  # fmt: skip
+    if telling := (None, "daily", "never")[number % 3]:
+        made["duties"]["notify_owner_on_access"] = telling
     if number:
         made |= {"previous": "c" * 64, "community": "sme-shield"}
         made["law"] = {"purpose": "Early warning", "basis": "Art. 6(1)(f) GDPR", "jurisdiction": "Germany"}

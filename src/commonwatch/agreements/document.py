@@ -245,6 +245,7 @@ class Duties(Model, frozen=True):
     notify_affected: Literal["must-not", "may"] = "must-not"
     resale: Literal["must-not", "may"] = "must-not"
     encrypt: Literal["must", "may"] = "must"
+    notify_owner_on_access: Literal["each", "daily", "never"] = "each"
     delete_after_days: Annotated[int, Meta(ge=1, le=36_500)] | None = None
     breach_notice_hours: Annotated[int, Meta(ge=1, le=8_760)] = 24
 

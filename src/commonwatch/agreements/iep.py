@@ -136,6 +136,8 @@ def extension(terms: Terms) -> dict[str, Any]:
     """Duties that IEP 2.0 has no word for."""
     duties = terms.duties
     more: dict[str, Any] = {"onward": duties.onward, "breach_notice_hours": duties.breach_notice_hours}
+    if duties.notify_owner_on_access != "each":
+        more["notify_owner_on_access"] = duties.notify_owner_on_access
     if duties.delete_after_days is not None:
         more["delete_after_days"] = duties.delete_after_days
     if terms.named:

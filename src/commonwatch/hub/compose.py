@@ -39,6 +39,7 @@ from commonwatch.hub.publications import PublicationTable
 from commonwatch.hub.registry.previews import Previews
 from commonwatch.hub.registry.questions import Questions
 from commonwatch.hub.seen.book import Book
+from commonwatch.hub.seen.duty import TellingOwners
 from commonwatch.hub.seen.fold import Folding
 from commonwatch.hub.seen.handing import Handing
 from commonwatch.hub.seen.reading import Reading
@@ -53,8 +54,8 @@ from commonwatch.web.ports import Ports, Principal
 
 LOCK = "serving.lock"
 CHECKPOINT, COMPACT, MILESTONES = 10.0, 300.0, 5.0
-#: Seconds between two looks at what was recorded, to make it quick to read.
-SPREAD = 2.0
+#: Seconds between two looks at what was recorded: to make it quick to read, and to tell owners that want to be told.
+SPREAD, TELL = 2.0, 60.0
 DAY = 86_400 * MICROS
 
 
@@ -99,6 +100,7 @@ class Hub:
                 Job("the checkpoint", CHECKPOINT, self.audit.checkpoint),
                 Job("what the clock brings", MILESTONES, self.core.milestones.turn),
                 Job("the record of accesses", SPREAD, self.book.spread),
+                Job("telling owners of accesses", TELL, TellingOwners(self.core.database, now).run),
                 Job("folding the record", COMPACT, self.folding.run),
                 Job("compaction", COMPACT, lambda: self.store.compact(now() // DAY * DAY)),
             ]

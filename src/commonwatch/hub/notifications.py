@@ -44,7 +44,7 @@ SAYS: dict[str, str] = {
     "key-changed": "the signing key of {by} changed{hub}",
     "duties-to-accept": "{subject} reaches you once you accept its duties",
     "duties-accepted": "{by} accepted the duties of {subject}{hub}",
-    "access": "{subject}",
+    "access": "what {subject} shares was shown to {by} in {answers}{when}",
 }
 #: Of one moment: in an order that says nothing.
 PLACE = (Notification.kind, Notification.subject, Notification.org, Notification.uid)

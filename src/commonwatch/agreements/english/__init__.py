@@ -1,8 +1,8 @@
 """The controlled English of documents: `say` makes the text people sign, `read` makes the document of a text.
 
 The text is injective: read(say(d)) == d and say(read(t)) == t. `GRAMMAR` is signed with every signature; when the
-grammar changes its number rises and the old one stays readable. Grammar 2 adds contacts, purpose and origin; what
-grammar 1 can say it says in the same words (`grammars`).
+grammar changes its number rises and the old one stays readable. Grammar 2 adds contacts, purpose, origin and how often
+the owner is told of accesses; what grammar 1 can say it says in the same words (`grammars`).
 """
 
 from commonwatch.agreements.document import Agreement, Document
@@ -17,7 +17,8 @@ def grammars(document: Document) -> tuple[str, ...]:
     if not isinstance(document, Agreement):
         return ("1", GRAMMAR)
     purpose = document.law is not None and document.law.purpose is not None
-    newer = purpose or document.origin is not None or any(party.contacts for party in document.parties)
+    told = document.duties.notify_owner_on_access != "each"
+    newer = told or purpose or document.origin is not None or any(party.contacts for party in document.parties)
     return (GRAMMAR,) if newer else ("1", GRAMMAR)
 
 

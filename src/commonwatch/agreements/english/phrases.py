@@ -153,21 +153,31 @@ def reverse_labels() -> dict[str, str]:
     return {label: field for field, label in LABELS.items()}
 
 
+#: How often the owner is told of accesses, where it is not told of each: that needs no words.
+TELLING = {
+    "daily": "accept that the owner is told of their accesses once a day",
+    "never": "accept that the owner is told of none of their accesses",
+}
+
+
 def say_duties(duties: Duties) -> str:
     """All duties, one after the other."""
     said = [table[getattr(duties, name)] for name, table in DUTIES.items()]
     days = duties.delete_after_days
     said.append(f"delete it after {hours(days * 24)}" if days else "delete it when this agreement ends")
     said.append(f"report a breach within {hours(duties.breach_notice_hours)}")
+    if duties.notify_owner_on_access != "each":
+        said.append(TELLING[duties.notify_owner_on_access])
     return "; ".join(said)
 
 
 def read_duties(text: str) -> dict[str, str | int]:
     """Duties as plain values; KeyError or ValueError for unknown phrases."""
-    *phrases, delete, breach = text.split("; ")
-    found: dict[str, str | int] = {
-        name: reverse(table)[phrase] for (name, table), phrase in zip(DUTIES.items(), phrases, strict=True)
-    }
+    parts = text.split("; ")
+    telling = {phrase: name for name, phrase in TELLING.items()}.get(parts[-1])
+    *phrases, delete, breach = parts[:-1] if telling else parts
+    found: dict[str, str | int] = {"notify_owner_on_access": telling} if telling else {}
+    found |= {name: reverse(table)[phrase] for (name, table), phrase in zip(DUTIES.items(), phrases, strict=True)}
     if delete != "delete it when this agreement ends":
         found["delete_after_days"] = unhours(delete.removeprefix("delete it after ")) // 24
     found["breach_notice_hours"] = unhours(breach.removeprefix("report a breach within "))

@@ -383,3 +383,16 @@ class Milestone(Table):
     hash: Mapped[str] = mapped_column(primary_key=True)
     what: Mapped[str] = mapped_column(primary_key=True)
     at: Mapped[int]
+
+
+class AccessUse(Table):
+    """How many answers used a version of an agreement for one reader on one day; how many its owner was told of."""
+
+    __tablename__ = "access_use"
+    owner: Mapped[str] = mapped_column(primary_key=True)
+    agreement: Mapped[str] = mapped_column(primary_key=True)
+    version: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    reader: Mapped[str] = mapped_column(primary_key=True)
+    day: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    uses: Mapped[int]
+    told: Mapped[int]

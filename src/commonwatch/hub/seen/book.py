@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 from commonwatch.errors import InvalidInput, NotFound
 from commonwatch.hub.meta.database import Database
 from commonwatch.hub.meta.models import AccessEntry, AccessSheet, AccessWaiting
+from commonwatch.hub.seen.duty import count_uses
 from commonwatch.hub.seen.sheet import Access, Sheet, place, proof
 
 DAY = 86_400_000_000
@@ -82,8 +83,11 @@ class Book:
             done = 0
             while leaves := self._some():
                 with self._database.write() as session:
-                    for row in session.scalars(select(AccessWaiting).where(AccessWaiting.leaf.in_(leaves))):
-                        put(session, _sheets.decode(row.body), row.leaf, row.at)
+                    rows = list(session.scalars(select(AccessWaiting).where(AccessWaiting.leaf.in_(leaves))))
+                    sheets = [_sheets.decode(row.body) for row in rows]
+                    for row, sheet in zip(rows, sheets, strict=True):
+                        put(session, sheet, row.leaf, row.at)
+                    count_uses(session, (entry for sheet in sheets for entry in sheet.entries))
                     session.execute(delete(AccessWaiting).where(AccessWaiting.leaf.in_(leaves)))
                 done += len(leaves)
             return done

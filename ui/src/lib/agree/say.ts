@@ -26,7 +26,18 @@ import {
   type Signer,
   type To,
 } from './document.ts';
-import { CLASSES, DUTIES, FIELD_NAMES, labelOf, levelPhrase, MEASURES, PARTIES, PURPOSES, ROLES } from './words.ts';
+import {
+  CLASSES,
+  DUTIES,
+  FIELD_NAMES,
+  labelOf,
+  levelPhrase,
+  MEASURES,
+  PARTIES,
+  PURPOSES,
+  ROLES,
+  TELLING,
+} from './words.ts';
 
 /** The parts of a sentence that a person can change. */
 export type Slot =
@@ -214,6 +225,8 @@ export function sayDuties(duties: Duties): string {
   const days = duties.delete_after_days;
   parts.push(days ? `delete it after ${hours(days * 24)}` : 'delete it when this agreement ends');
   parts.push(`report a breach within ${hours(duties.breach_notice_hours ?? STRICTEST.breach_notice_hours)}`);
+  const told = TELLING[String(duties['notify_owner_on_access'] ?? '')];
+  if (told) parts.push(told);
   return parts.join('; ');
 }
 

@@ -14,6 +14,8 @@ export const MEASURES: Words = table.measures;
 export const LEVELS: Words = table.levels;
 export const PARTIES: Words = table.parties;
 export const DUTIES: Readonly<Record<string, Words>> = table.duties;
+/** How often the owner is told of accesses, where not of each (of that nothing is said). */
+export const TELLING: Words = table.telling;
 export const TLP: readonly string[] = table.tlp;
 export const SEVERITIES: readonly string[] = table.severities;
 export const RESERVED: ReadonlySet<string> = new Set(table.reserved);
