@@ -80,6 +80,14 @@ def tower(copied: tuple[str, Path, Founded]) -> Iterator[Tower]:
     made.close()
 
 
+async def hear(notices: AsyncIterator[tuple[str, dict]], kind: str, seconds: float = 5) -> tuple[str, dict]:
+    """The next notice of a kind."""
+    async with asyncio.timeout(seconds):
+        while (notice := await anext(notices))[0] != kind:
+            pass
+        return notice
+
+
 async def read(lines: AsyncIterator[bytes], kind: type, seconds: float = 5) -> Downlink:
     """The next line of a kind."""
     end = time.monotonic() + seconds
@@ -268,14 +276,14 @@ def test_a_browser_hears_hello_changes_alerts_of_its_organisation_and_bye(tower:
             heard.append(await anext(notices))
             tower.core.push.alert("peer", AlertMessage("a0", "not yours", 1))
             tower.core.push.alert("acme", AlertMessage("a1", "Outbreak", 1))
-            heard.append(await anext(notices))
+            heard.append(await hear(notices, "alert"))
             tower.marks.append("2026-11-20T12:01:00Z")
-            heard.append(await asyncio.wait_for(but_letters(notices), 3))
+            heard.append(await hear(notices, "watermark"))
             await asyncio.to_thread(tower.core.members.join, "shield", "outsider")
-            heard.append(await asyncio.wait_for(but_letters(notices), 3))
+            heard.append(await hear(notices, "epoch"))
             at = time.monotonic()
             await asyncio.to_thread(tower.core.accounts.close, secret)
-            heard += [notice async for notice in notices if notice[0] != "notification"]
+            heard.append(await hear(notices, "bye"))
             assert time.monotonic() - at < 1.5
         return heard
 
@@ -298,10 +306,10 @@ def test_a_revocation_ends_the_streams_of_whom_it_touches_and_tells_the_others(t
             await anext(one), await anext(two)
             at = time.monotonic()
             await asyncio.to_thread(tower.core.documents.state_for, "acme", "acme-service", "revoke")
-            bye = await asyncio.wait_for(anext(one), 3)
+            bye = await hear(one, "bye")
             took = time.monotonic() - at
             assert [notice async for notice in one] == []
-            return took, bye, await asyncio.wait_for(anext(two), 3)
+            return took, bye, await hear(two, "epoch")
 
     took, bye, told = asyncio.run(run())
     assert took < 1

@@ -198,6 +198,9 @@ CALLS: dict[str, list[Call]] = {
         Call("/api/agreements/what-sees?reader=cedar"), Call("/api/agreements/what-sees?reader=nobody"),
     ],
     "GET /api/agreements/own-rows": [Call("/api/agreements/own-rows?days=90"), Call("/api/agreements/own-rows?days=0")],
+    "GET /api/agreements/{agreement:str}/withdrawals": [
+        Call("/api/agreements/alder-service/withdrawals"), Call("/api/agreements/none/withdrawals"),
+    ],
     "GET /api/agreements/{agreement:str}/iep.json": [
         Call("/api/agreements/alder-service/iep.json"), Call("/api/agreements/none/iep.json"),
     ],

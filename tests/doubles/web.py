@@ -164,6 +164,11 @@ class Govern:
         return SimpleNamespace(id=release, body=BODY)
 
 
+class Withdrawals:
+    def of(self, principal: Principal, agreement: str) -> list[dict[str, Any]]:
+        return []
+
+
 class Agreements:
     """One agreement between alder and birch."""
 
@@ -346,7 +351,7 @@ ACCESS = AccessInfo(
 def ports(**changed: Any) -> Ports:
     """All ports in memory."""
     made: dict[str, Any] = {
-        "govern": Govern(), "accounts": Accounts(), "agreements": Agreements(), "gateways": Gateways(),
+        "govern": Govern(), "accounts": Accounts(), "agreements": Agreements(), "gateways": Gateways(), "withdrawals": Withdrawals(),
         "notices": Notices(), "notifications": Notifications(), "accesses": Accesses(), "drafts": None, "templates": None, "offers": None, "audit": Audit(), "intelligence": Intelligence(), "epoch": lambda: 3, "now": lambda: 7,
         "lives": None, "signing_keys": None,
         "previews": Previews(), "questions": Questions(),

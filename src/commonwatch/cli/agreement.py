@@ -13,9 +13,9 @@ import sys
 
 import msgspec
 
-from commonwatch.agreements import iep, signing
+from commonwatch.agreements import certificate, iep, signing
 from commonwatch.agreements.check import check
-from commonwatch.agreements.decode import canonical, decode, digest, json_schema, to_yaml
+from commonwatch.agreements.decode import canonical, decode, digest, from_json, json_schema, to_yaml
 from commonwatch.agreements.diagnose import Diagnosis, diagnose
 from commonwatch.agreements.document import Agreement, Document
 from commonwatch.agreements.english import read, say
@@ -49,6 +49,9 @@ def add(parser: argparse.ArgumentParser) -> None:
     life.add_consent(one)
     one = _command(actions, "verify", "verify that every party, and nobody else, signed", _verify)
     one.add_argument("file", help="envelope, or record as `export` gives it; - is standard input")
+    one = _command(actions, "certificate", "verify a certificate of withdrawal and print it", _certificate)
+    one.add_argument("file", help="envelope, or the answer of /api/agreements/ID/withdrawals; - is standard input")
+    one.add_argument("--key", help="thumbprint of the hub's key; without it, whoever signed is told")
     one = _command(actions, "iep", "print an agreement's duties as a FIRST IEP 2.0 policy file", _iep)
     one.add_argument("file", help="document or signed envelope; - is standard input")
     one = _command(actions, "diff", "compare two documents sentence by sentence, and by what they show", _diff)
@@ -148,6 +151,25 @@ def _verify(args: argparse.Namespace) -> int:
     for signer in signing.signers(verified.document):
         print(f"signed by {signer.id} ({signer.name}), key {signer.key}")
     print(f"{verified.document.id} version {verified.document.version}, SHA-256 {verified.digest}")
+    return 0
+
+
+def _certificate(args: argparse.Namespace) -> int:
+    """Exit 1 when one does not verify."""
+    plain = from_json(_text(args.file))
+    found = plain if isinstance(plain, list) else [plain]
+    for each in found:
+        body = each.get("envelope", each) if isinstance(each, dict) else each
+        try:
+            envelope = signing.envelope_from(json.dumps(body))
+            verified, kid = (
+                certificate.verify(envelope, args.key),
+                signing.verify_message(certificate.TYPE, envelope).kid,
+            )
+        except CommonwatchError as error:
+            print(f"not valid: {error}", file=sys.stderr)
+            return 1
+        print("\n".join(certificate.told(verified, kid)))
     return 0
 
 

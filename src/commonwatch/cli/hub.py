@@ -23,6 +23,7 @@ from commonwatch.hub.accounts import SCOPES
 from commonwatch.hub.core import Office
 from commonwatch.hub.registry.documents import must_hold
 from commonwatch.hub.settings import Settings
+from commonwatch.hub.withdrawal.reading import Certificates
 
 DATA = "hub-data"
 
@@ -159,6 +160,8 @@ def _agreement(subs: Subs) -> None:
         one.add_argument("agreement")
         one.add_argument("--org", required=True, help="the party that states it")
         one.add_argument("--reason", default="")
+    one = _command(group, "certificate", "print certificates of what was withdrawn, as JSON", _run_certificate)
+    one.add_argument("agreement")
     _command(group, "list", "list agreements with their state", _run_agreement_list)
 
 
@@ -317,6 +320,11 @@ def _run_statement(args: argparse.Namespace) -> None:
     with _office(args) as office:
         epoch = office.documents.state_for(args.org, args.agreement, args.verb, args.reason)
         print(f"{args.agreement}: {args.verb} stated by {args.org}; policy epoch {epoch}")
+
+
+def _run_certificate(args: argparse.Namespace) -> None:
+    with _office(args) as office:
+        print(json.dumps(Certificates(office.database, office.keys).about(args.agreement), indent=2))
 
 
 def _run_agreement_list(args: argparse.Namespace) -> None:

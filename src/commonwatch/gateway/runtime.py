@@ -268,6 +268,7 @@ class Runtime:
             spool_events=events,
             checkpoint=self._witness.size,
             counts=counts_of(self.journal.counts()),
+            withdrawn=self._inbox.withdrawn,
             state="distrusts-hub" if self._witness.distrusts else self._waits(),
         )
         await self._link.post("/gateway/heartbeat", heartbeat)

@@ -69,6 +69,13 @@ class Crowds:
             self._known.move_to_end(key)
             return (known[1],)
 
+    def withdraw(self) -> None:
+        """The policy changed: everything laid together goes."""
+        with self._lock:
+            known, self._known = self._known, OrderedDict()
+        for _, kept in known.values():
+            self._store.drop(kept.table.name)
+
 
 def split(members: Sequence[Compiled]) -> list[list[Compiled]]:
     """Members in groups small enough to be laid together."""

@@ -229,6 +229,7 @@ class Shelf:
         self._most, self._bytes = most, 0
         self._kept: OrderedDict[str, tuple[Reader, int, Release]] = OrderedDict()
         self._stale: OrderedDict[str, Reader] = OrderedDict()
+        self._late: list[Reader] = []  # whose releases a question found stale before `withdraw` came
         self._lock = threading.RLock()
 
     def put(self, reader: Reader, epoch: int, release: Release) -> None:
@@ -248,9 +249,19 @@ class Shelf:
                 return None
             if kept[1] != epoch or now >= kept[2].good_until:
                 self._drop(name)
+                self._late += [reader] if kept[1] != epoch else []
                 return None
             self._kept.move_to_end(name)
             return kept[2]
+
+    def withdraw(self, epoch: int) -> list[Reader]:
+        """Releases made under an older policy go; whose they were."""
+        with self._lock:
+            old = {name: kept[0] for name, kept in self._kept.items() if kept[1] < epoch}
+            for name in old:
+                self._drop(name)
+            late, self._late = self._late, []
+        return [*late, *old.values()]
 
     def was(self, reader: Reader, name: str) -> bool:
         """Whether this reader once had a release of that id."""

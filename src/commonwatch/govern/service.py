@@ -11,9 +11,10 @@ import hashlib
 import hmac
 import secrets
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
@@ -29,6 +30,7 @@ from commonwatch.govern.answer.rows import page
 from commonwatch.govern.answer.tokens import Vault
 from commonwatch.govern.binding import Binding
 from commonwatch.govern.cancel import cancelled_by
+from commonwatch.govern.changes import Scope, between
 from commonwatch.govern.crowd import Crowd, Crowds, split
 from commonwatch.govern.decide.compiling import Compiled, Compiler, standing
 from commonwatch.govern.decide.describe import Best, ViewDescription, describe, describe_fields
@@ -47,6 +49,23 @@ from commonwatch.store import Store
 MOST_TOP = 100
 #: Where the store stood, or None while something was written.
 Moment = tuple[int, int] | None
+
+
+#: How often a question is answered anew because the agreements changed while it was.
+TRIES = 4
+T = TypeVar("T")
+
+
+class Moved(Unavailable):
+    """The policy changed while an answer was made, so that it must not be given."""
+
+
+def obeying(call: Callable[[], T]) -> T:
+    """Make an answer anew as long as the policy changes meanwhile; raises Moved when it does so all the time."""
+    for _ in range(TRIES - 1):
+        with suppress(Moved):
+            return call()
+    return call()
 
 
 class Context(NamedTuple):
@@ -94,10 +113,14 @@ class Govern:
 
         What the answer took in is recorded for its owners before it is given, as leaving through `use`.
         """
+        return obeying(lambda: self._answered(reader, query, cancel, use))
+
+    def _answered(self, reader: Reader, query: Query, cancel: threading.Event | None, use: Use) -> Answer:
         digest = msgspec.json.encode(query, order="deterministic")
         with self._context(reader, digest) as context, cancelled_by(cancel, context.asking.session):
             moment = self._store.moment()
             answer = _ANSWERS[type(query)](self, context, query)
+            self._still(context.view, context.reader)
             if self._snapshots.asked(context.reader, frozenset(context.asking.used)):
                 threading.Thread(target=self.warm, args=(context.reader,), daemon=True).start()
             detail = {"query": context.query, "question": type(query).__name__.lower(), "rows": len(answer.rows)}
@@ -147,7 +170,7 @@ class Govern:
         known = standing(view, reader)
         with self._building(known):
             found = self._shelf.find(known, view.epoch, view.now, release) if release else None
-            found = found or self._current(reader, release, cancel)
+            found = found or obeying(lambda: self._current(reader, release, cancel))
         if use != INSIDE:
             taken = Taken(use.surface or "release", use.by, found.id, found.parts)
             self._log.decided(known, "release-opened", {"release": found.id, "epoch": view.epoch}, taken)
@@ -160,9 +183,13 @@ class Govern:
 
         `origins` is given what each took in of whom, sealed for the record of whoever hands it out.
         """
+        return obeying(lambda: self._observed(reader, since, origins))
+
+    def _observed(self, reader: Reader, since: int | None, origins: Origins | None) -> list[Observable]:
         with self._context(reader, b"observables") as context:
             note = None if origins is None else self._accounts.noting(context.asking, origins)
             found = observables(context.asking, self._binding(context.view, context.reader), since, note)
+            self._still(context.view, context.reader)
             self._decided(context, "observables", {"query": context.query, "rows": len(found)})
             return found
 
@@ -203,8 +230,13 @@ class Govern:
 
     def sightings(self, reader: Reader, since: int | None = None) -> list[Sighting]:
         """(contributor as shown, malware family, time) of every visible malware or intrusion event that shows both."""
+        return obeying(lambda: self._sighted(reader, since))
+
+    def _sighted(self, reader: Reader, since: int | None) -> list[Sighting]:
         with self._context(reader, b"sightings") as context:
-            return sightings(context.asking, since)
+            found = sightings(context.asking, since)
+            self._still(context.view, context.reader)
+            return found
 
     def lease(self, reader: Reader) -> Lease:
         """Permission for a stream: ends within a second of any change of the policy, or when it cannot be had."""
@@ -245,6 +277,7 @@ class Govern:
         about = Made(context.reader, context.view.epoch, context.watermark, context.view.now, good)
         release = build(context.asking, about, lambda: describe_fields(context.view, context.reader, self._bests))
         release = release._replace(parts=self._parts(context, Filter(), RELEASED, None))
+        self._still(context.view, context.reader)
         self._shelf.put(context.reader, context.view.epoch, release)
         self._latest = {key: release.id} | dict(list(self._latest.items())[-256:])
         detail = {"query": context.query, "release": release.id, "rows": release.info.cells}
@@ -275,7 +308,11 @@ class Govern:
             kept = self._snapshots.find(compiled)
             using = Using(compiled, vault, self._shuffle(reader, view.now), kept)
             asking = Asking(self._store, session, using)
-            yield Context(view, reader, query, watermark, asking)
+            try:
+                yield Context(view, reader, query, watermark, asking)
+            except Unavailable:
+                self._still(view, reader)  # what it read may have been taken back meanwhile
+                raise
 
     def view(self) -> PolicyView:
         """The policy as it stands; whatever goes wrong closes."""
@@ -285,6 +322,29 @@ class Govern:
             raise
         except Exception:
             raise Unavailable("the agreements cannot be read now", todo="try again in a moment") from None
+
+    def _still(self, view: PolicyView, reader: Reader) -> None:
+        """Whether the policy an answer was made under still says the same to this reader. Raises Moved."""
+        now = self.view()
+        if now.epoch != view.epoch and between(view, now).touches(reader):
+            raise Moved("the agreements changed while this was answered", todo="ask again")
+
+    def withdraw(self, scope: Scope) -> dict[str, Counter[str]]:
+        """The policy changed: everything made under an older one goes now. What went, by reader organisation and kind.
+
+        Kinds: `tables` (decision tables), `snapshots`, `releases`. A question that still reads one of them ends.
+        """
+        gone: dict[str, Counter[str]] = {}
+        for kind, readers in (
+            ("tables", self._compiler.withdraw(scope)), ("snapshots", self._snapshots.withdraw()),
+            ("releases", self._shelf.withdraw(scope.epoch)),
+        ):  # fmt: skip
+            for reader in readers:
+                gone.setdefault(reader.org, Counter())[kind] += 1
+        self._latest = {key: name for key, name in self._latest.items() if key[1] >= scope.epoch}
+        self._bests, self._bindings = {}, {}
+        self._crowds.withdraw()
+        return gone
 
     def watermark(self, view: PolicyView) -> int:
         """As of when answers are, in microseconds, whole minutes: when the newest batch came in."""

@@ -100,6 +100,7 @@ class Snapshots:
         self._due: dict[str, float] = {}
         self._gone: deque[tuple[float, str]] = deque()
         self._serial = count()
+        self._late: list[Reader] = []  # whose snapshots a question found stale before `withdraw` came
 
     def find(self, compiled: Compiled) -> Snapshot | None:
         """The reader's snapshot with its edge, if it is good for this table, now, and no row was removed since."""
@@ -111,6 +112,7 @@ class Snapshots:
             good = found.numbers is table.numbers and found.removals == self._store.removals
             if not good or not found.made_at <= table.now < found.made_at + LIFE:
                 self._drop(table.reader)
+                self._late += [table.reader] if found.numbers is not table.numbers else []
                 return None
             self._kept.move_to_end(table.reader)
             edge = self._edges.get(found.name)
@@ -184,6 +186,19 @@ class Snapshots:
             while sum(s.rows for s in self._kept.values()) > MOST_ROWS and self._kept:
                 self._drop(next(iter(self._kept)))
         return made
+
+    def withdraw(self) -> list[Reader]:
+        """The policy changed: every snapshot and edge goes at once, and a question that reads one ends; whose went."""
+        with self._lock:
+            readers, self._late = [*self._late, *self._kept], []
+            for reader in list(self._kept):
+                self._drop(reader)
+            names = [name for _, name in self._gone]
+            self._gone.clear()
+        for name in names:
+            with suppress(CommonwatchError):
+                self._store.drop(name)
+        return readers
 
     def _drop(self, reader: Reader) -> None:
         """Nobody finds it any more; its tables go when no question can still be reading them."""

@@ -45,6 +45,8 @@ from commonwatch.hub.seen.handing import Handing
 from commonwatch.hub.seen.reading import Reading
 from commonwatch.hub.seen.sheet import Sheet
 from commonwatch.hub.settings import Settings
+from commonwatch.hub.withdrawal.reading import Certificates
+from commonwatch.hub.withdrawal.work import Withdrawing
 from commonwatch.share import taxii
 from commonwatch.share.publication import Publications
 from commonwatch.store import Store
@@ -95,6 +97,7 @@ class Hub:
         self.telling = Telling(self.publications, self.core.push, self.audience, decisions, self.handing)
         self.warning = Warn(self.watch, self.core.push, self.audience, self.handing.alert)
         self.folding = Folding(self.book, self.core.database, self.audit.append_many, now)
+        self.withdrawing = Withdrawing(self.core, self.govern, self.publications, self.audit)
         self.upkeep = Upkeep(
             [
                 Job("the checkpoint", CHECKPOINT, self.audit.checkpoint),
@@ -109,6 +112,7 @@ class Hub:
     def start(self) -> None:
         """Start what the hub does by itself."""
         self.core.start()
+        self._take_back()
         told = self.core.intake.stored
 
         def stored(org: str, rows: int) -> None:
@@ -117,9 +121,18 @@ class Hub:
 
         self.core.intake.stored = stored
         self.core.policy.listen(lambda _: self._wake())
+        self.core.policy.listen(lambda _: self.withdrawing.wake())
         self.telling.start()
+        self.withdrawing.start()
         self.warning.start()
         self.upkeep.start()
+
+    def _take_back(self) -> None:
+        """What a change of policy takes down, and who tells of it."""
+        self.core.touched.append(self.withdrawing.rose)
+        self.core.leases.ended = self.withdrawing.ended
+        self.core.gateways.heard = self.withdrawing.heard
+        self.core.agreements.withdrawn = self.withdrawing.brief
 
     def _wake(self) -> None:
         """There may be something to tell and to warn of."""
@@ -129,6 +142,7 @@ class Hub:
     def close(self) -> None:
         """Stop the threads, then close in the reverse order of opening."""
         self.telling.stop()
+        self.withdrawing.stop()
         self.warning.stop()
         self.upkeep.stop()
         self._opened.close()
@@ -167,6 +181,7 @@ class Hub:
         core = self.core
         return Ports(
             govern=self.govern, accounts=core.accounts, agreements=core.agreements, gateways=core.gateways,
+            withdrawals=Certificates(core.database, core.keys),
             notices=core.notices, notifications=core.notifications,
             accesses=self.accesses, drafts=core.drafts, templates=core.templates, offers=core.offers,
             lives=core.lives, signing_keys=core.signing_keys,

@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from commonwatch.audit.log import AuditLog
 from commonwatch.errors import Conflict, Unavailable
+from commonwatch.govern.changes import Scope, between
 from commonwatch.govern.policy import PolicyView
 from commonwatch.hub.accounts import Accounts
 from commonwatch.hub.gateways import Enrolments, Gateways
@@ -25,7 +26,6 @@ from commonwatch.hub.life.keys import SigningKeys
 from commonwatch.hub.life.lives import Lives
 from commonwatch.hub.life.milestones import Milestones
 from commonwatch.hub.life.offers import Offers
-from commonwatch.hub.live.changes import Scope, between
 from commonwatch.hub.live.leases import Leases
 from commonwatch.hub.members import Members
 from commonwatch.hub.meta import epoch as epochs

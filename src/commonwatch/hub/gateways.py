@@ -127,6 +127,7 @@ class Gateways:
         self.documents = documents
         self._beats: dict[str, tuple[int, dict[str, Any]]] = {}
         self._flushed: dict[str, int] = {}
+        self.heard: Callable[[str, Heartbeat], None] = lambda _gateway, _beat: None
         self._lock = threading.Lock()
 
     def enrol(self, body: bytes) -> bytes:
@@ -168,6 +169,7 @@ class Gateways:
             if due:
                 self._flushed[principal.id] = now
         self.downlink.snapshots.held(principal.reader.org, beat.snapshot)
+        self.heard(principal.id, beat)
         if due:
             self._flush(principal.id, now, beat)
 

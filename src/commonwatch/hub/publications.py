@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from commonwatch.share.ports import EVER, Ask, Change, Entry, State, Version
+from commonwatch.share.ports import EVER, Ask, Change, Entry, Gone, State, Version
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS audience(
@@ -27,6 +27,9 @@ CREATE TABLE IF NOT EXISTS entry(
   audience TEXT NOT NULL, key TEXT NOT NULL, id TEXT NOT NULL, generation INTEGER NOT NULL, status TEXT NOT NULL,
   record BLOB NOT NULL, created INTEGER NOT NULL, versioned INTEGER NOT NULL, changed INTEGER NOT NULL,
   served INTEGER NOT NULL, PRIMARY KEY(audience, key)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS withdrawn(
+  audience TEXT NOT NULL, at INTEGER NOT NULL, id TEXT NOT NULL, generation INTEGER NOT NULL, served INTEGER NOT NULL);
+CREATE INDEX IF NOT EXISTS withdrawn_at ON withdrawn(audience, at);
 CREATE INDEX IF NOT EXISTS entry_changed ON entry(audience, changed);
 CREATE INDEX IF NOT EXISTS entry_unserved ON entry(audience, id) WHERE NOT served;
 CREATE TABLE IF NOT EXISTS version(
@@ -44,6 +47,7 @@ CREATE INDEX IF NOT EXISTS version_type ON version(audience, type, added) WHERE 
 _ENTRY = "key, id, generation, status, record, created, versioned, changed, served"
 _VERSION = "id, type, version, body, of, added"
 _MANY = 500
+_YEAR = 366 * 86_400_000_000
 
 
 class PublicationTable:
@@ -111,6 +115,17 @@ class PublicationTable:
         """Whether any version of the object is in this audience's table."""
         return bool(self._read("SELECT 1 FROM version WHERE audience = ? AND id = ? LIMIT 1", (audience, object_id)))
 
+    def audiences(self) -> Sequence[str]:
+        """Everybody who has publications here."""
+        return [row[0] for row in self._read("SELECT name FROM audience ORDER BY name", ())]
+
+    def withdrawn(self, audience: str, since: int) -> Sequence[Gone]:
+        """What agreements took from this audience since a moment, oldest first."""
+        order = "SELECT id, generation, served, at FROM withdrawn WHERE audience = ? AND at >= ? ORDER BY at, id"
+        return [
+            Gone(id=r[0], generation=r[1], served=bool(r[2]), at=r[3]) for r in self._read(order, (audience, since))
+        ]
+
     def served(self, audience: str, ids: Iterable[str]) -> None:
         """Remember that the audience was handed these indicators."""
         for some in _batches(ids):
@@ -140,6 +155,7 @@ class PublicationTable:
             for some in _batches(change.dropped):
                 write.execute(f"DELETE FROM entry WHERE audience = ? AND key IN ({_marks(some)})", (audience, *some))
             clock = _put_versions(write, audience, change.versions, clock)
+            _put_withdrawn(write, audience, change, clock)
             clock = _put_entries(write, audience, change.entries, clock)
             _put_origins(write, audience, change)
             if change.fresh:
@@ -185,6 +201,15 @@ def _put_versions(write: sqlite3.Connection, audience: str, versions: Sequence[V
         rows.append((*place, int(not earlier), 1))
     write.executemany("INSERT INTO version VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
     return clock + len(rows)
+
+
+def _put_withdrawn(write: sqlite3.Connection, audience: str, change: Change, clock: int) -> None:
+    """Each with the moment of its entry's change, which listeners are told; those older than a year are forgotten."""
+    moments = {entry.id: clock + number for number, entry in enumerate(change.entries)}
+    rows = [(audience, moments.get(g.id, clock), g.id, g.generation, int(g.served)) for g in change.withdrawn]
+    write.executemany("INSERT INTO withdrawn VALUES (?, ?, ?, ?, ?)", rows)
+    if rows:
+        write.execute("DELETE FROM withdrawn WHERE at < ?", (clock - _YEAR,))
 
 
 def _put_entries(write: sqlite3.Connection, audience: str, entries: Sequence[Entry], clock: int) -> int:

@@ -120,6 +120,7 @@ class Kept:
     def __init__(self) -> None:
         self.items: OrderedDict[str, IndicatorItem] = OrderedDict()
         self.gone: OrderedDict[str, None] = OrderedDict()
+        self.at = 0
 
     def put(self, items: Iterable[IndicatorItem]) -> None:
         """Newer words replace older ones; the oldest are let go when there are too many."""
@@ -130,8 +131,9 @@ class Kept:
         while len(self.items) > MOST_KEPT:
             self.items.popitem(last=False)
 
-    def drop(self, ids: Iterable[str]) -> None:
+    def drop(self, ids: Iterable[str], at: int = 0) -> None:
         """Withdrawn ids are remembered, so that a gateway that was away hears of them."""
+        self.at = max(self.at, at)
         for name in ids:
             self.items.pop(name, None)
             self.gone[name] = None
@@ -154,11 +156,11 @@ class Broadcaster:
         for start in range(0, len(items), CHUNK):
             self._offer(org, Indicators(list(items[start : start + CHUNK])))
 
-    def withdraw(self, org: str, ids: Sequence[str]) -> None:
+    def withdraw(self, org: str, ids: Sequence[str], at: int = 0) -> None:
         """These indicators are no longer shared with this organisation."""
         with self._lock:
-            self._kept.setdefault(org, Kept()).drop(ids)
-        self._offer(org, Withdraw(list(ids)))
+            self._kept.setdefault(org, Kept()).drop(ids, at)
+        self._offer(org, Withdraw(list(ids), at))
 
     def alert(self, org: str, message: AlertMessage) -> None:
         """A finding as this organisation may see it, to its gateways and its people."""
@@ -184,8 +186,8 @@ class Broadcaster:
         """What a gateway of this organisation must hear first."""
         with self._lock:
             kept = self._kept.get(org)
-            items, gone = (list(kept.items.values()), list(kept.gone)) if kept else ([], [])
-        messages: list[Indicators | Withdraw] = [Withdraw(gone)] if gone else []
+            items, gone, at = (list(kept.items.values()), list(kept.gone), kept.at) if kept else ([], [], 0)
+        messages: list[Indicators | Withdraw] = [Withdraw(gone, at)] if gone else []
         return messages + [Indicators(items[i : i + CHUNK]) for i in range(0, len(items), CHUNK)]
 
     def count(self, org: str | None = None) -> int:

@@ -16,7 +16,7 @@ import msgspec
 
 from commonwatch.share import marking, stix
 from commonwatch.share.indicators import Indicator, dated
-from commonwatch.share.ports import Change, Entry, State, Version
+from commonwatch.share.ports import Change, Entry, Gone, State, Version
 
 HOUR = 3_600_000_000
 _TICK = 1_000
@@ -41,6 +41,7 @@ class Draft:
         self.markings: dict[str, Version] = {}
         self.gone: list[str] = []
         self.dropped: list[str] = []
+        self.withdrawn: list[Gone] = []
         self.look_again = desk.now + 366 * 24 * HOUR
 
     def show(self, new: Indicator, old: Entry | None, *, touched: bool) -> None:
@@ -63,15 +64,18 @@ class Draft:
         elif old.served:
             self.entries.append(msgspec.structs.replace(old, status="revoked"))
             self._write(record, old, None, revoked=True)
+            self.withdrawn.append(Gone(id=old.id, generation=old.generation, served=True))
         else:
             self.dropped.append(old.key)
+            self.withdrawn.append(Gone(id=old.id, generation=old.generation, served=False))
 
     def finish(self, state: State, *, fresh: bool) -> Change:
         """The change, with the moment to look again."""
         state = msgspec.structs.replace(state, good_until=min(state.good_until, self.look_again))
         return Change(
-            state=state, entries=self.entries, versions=self.versions, gone=self.gone, dropped=self.dropped, fresh=fresh
-        )
+            state=state, entries=self.entries, versions=self.versions, gone=self.gone, dropped=self.dropped,
+            withdrawn=self.withdrawn, fresh=fresh,
+        )  # fmt: skip
 
     def _open(self, new: Indicator, generation: int) -> None:
         now, record = self.desk.now, dated(new, self.desk.now)

@@ -123,11 +123,21 @@ class Version(msgspec.Struct, frozen=True, kw_only=True):
     added: int = 0
 
 
+class Gone(msgspec.Struct, frozen=True, kw_only=True):
+    """An indicator that agreements no longer allow: its id, whether the audience had got it, and when it went."""
+
+    id: str
+    generation: int
+    served: bool
+    at: int = 0
+
+
 class Change(msgspec.Struct, frozen=True, kw_only=True):
     """What one refresh does, applied in one transaction.
 
     `gone` are indicators whose objects all vanish before `versions` are added; `dropped` are keys to forget; `fresh`
     drops every version of anything but the last. `origins` are sealed notes by key of what each came from.
+    `withdrawn` is written down for the certificate of the withdrawal.
     """
 
     state: State
@@ -135,6 +145,7 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     versions: Sequence[Version] = ()
     gone: Sequence[str] = ()
     dropped: Sequence[str] = ()
+    withdrawn: Sequence[Gone] = ()
     fresh: bool = False
     origins: Mapping[str, bytes] = {}
 
@@ -160,4 +171,6 @@ class PublicationStore(Protocol):
     def page(self, audience: str, ask: Ask) -> Sequence[Version]: ...
     def holds(self, audience: str, object_id: str) -> bool: ...
     def served(self, audience: str, ids: Iterable[str]) -> None: ...
+    def audiences(self) -> Sequence[str]: ...
+    def withdrawn(self, audience: str, since: int) -> Sequence[Gone]: ...
     def origins(self, audience: str, ids: Iterable[str]) -> Mapping[str, bytes]: ...

@@ -55,7 +55,7 @@ def _news(publications: Publications, listener: Listener) -> News:
 
 
 def _messages(news: News) -> list[Message]:
-    made: list[Message] = [Withdraw(news.withdrawn)] if news.withdrawn else []
+    made: list[Message] = [Withdraw(news.withdrawn, news.cursor)] if news.withdrawn else []
     return made + ([Indicators([item(i, news.cursor) for i in news.shown])] if news.shown else [])
 
 

@@ -14,11 +14,11 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import msgspec
 
-from commonwatch.agreements.reader import Reader
+from commonwatch.agreements.reader import Purpose, Reader
 from commonwatch.errors import CommonwatchError, Unavailable
 from commonwatch.govern.preview.shapes import Feed
 from commonwatch.govern.taken import Origins, Use
@@ -26,11 +26,24 @@ from commonwatch.share.allow import AllowList
 from commonwatch.share.change import Desk, Draft, statics
 from commonwatch.share.imagined import feed
 from commonwatch.share.indicators import LIFE_DAYS, Indicator, indicators_from, pattern
-from commonwatch.share.ports import Ask, Change, Observable, PublicationStore, Record, Source, Standing, State, Version
+from commonwatch.share.ports import (
+    Ask,
+    Change,
+    Gone,
+    Observable,
+    PublicationStore,
+    Record,
+    Source,
+    Standing,
+    State,
+    Version,
+)
 from commonwatch.share.stix import stamp
 
 #: How indicators leave: through TAXII always for a token.
 BY_TAXII, BY_LIST = Use("taxii", "token"), Use("indicators", "person")
+#: How often publications are made anew because the agreements changed while they were.
+TRIES = 4
 _records = msgspec.json.Decoder(Indicator)
 
 
@@ -64,6 +77,13 @@ class Publications:
 
     def refresh(self, reader: Reader) -> None:
         """Make the publications of this reader obey the policy and the store as they stand now."""
+        for _ in range(TRIES):
+            if self._refreshed_once(reader):
+                return
+        raise Unavailable("the agreements change all the time", todo="try again in a moment")
+
+    def _refreshed_once(self, reader: Reader) -> bool:
+        """One refresh; whether the policy stayed what it was meanwhile."""
         audience = audience_of(reader)
         with self._lock(audience):
             standing, state, now = self._source.standing(reader), self._store.state(audience), self._clock()
@@ -73,8 +93,9 @@ class Publications:
             elif state.watermark != standing.watermark:
                 change = self._continue(reader, standing, state, now)
             else:
-                return
+                return True
             self._store.apply(audience, change, now)
+            return self._source.standing(reader).epoch == standing.epoch
 
     def refresh_all(self, readers: Sequence[Reader]) -> set[Reader]:
         """`refresh` for many readers, sharing the work; returns those whose policy and store are known."""
@@ -154,6 +175,16 @@ class Publications:
     def origins(self, reader: Reader, ids: Iterable[str]) -> list[bytes]:
         """Sealed notes of what these indicators came from, for the record of who hands them out."""
         return list(self._store.origins(audience_of(reader), ids).values())
+
+    def audiences(self) -> list[Reader]:
+        """Everybody who has publications, as bare readers: roles and communities are the policy's word."""
+        names = [name.split(" ") for name in self._store.audiences()]
+        return [Reader(org, (), (), cast("Purpose", purpose)) for org, purpose in names]
+
+    def withdrawn(self, reader: Reader, since: int) -> Sequence[Gone]:
+        """What agreements took from this reader since a moment (microseconds), after a refresh."""
+        self.refresh(reader)
+        return self._store.withdrawn(audience_of(reader), since)
 
     def indicators(self, reader: Reader, limit: int = 200, use: Use = BY_LIST) -> list[dict[str, Any]]:
         """The newest indicators of this reader, for lists on screen; recorded before they are given."""

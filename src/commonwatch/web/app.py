@@ -45,6 +45,7 @@ from commonwatch.web.routes import (
     questions,
     session,
     templates,
+    withdrawals,
 )
 from commonwatch.web.ui import FOLDER, UiFiles
 
@@ -66,6 +67,7 @@ ROUTERS = (
     audit,
     gateway,
     duties,
+    withdrawals,
     pages,
 )
 SCHEMA_PATH = "/openapi.json"

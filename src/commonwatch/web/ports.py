@@ -403,6 +403,12 @@ class Agreements(Protocol):
     def duties(self, principal: Principal) -> Sequence[DutiesInfo]: ...
 
 
+class Withdrawals(Protocol):
+    """Certificates of what was taken back, for the owner of an agreement."""
+
+    def of(self, principal: Principal, agreement: str) -> Sequence[dict[str, Any]]: ...
+
+
 class Gateways(Protocol):
     """Gateways: enrolment, signed requests, batches, the held-open stream, status."""
 
@@ -554,6 +560,7 @@ class Ports:
     accounts: Accounts
     agreements: Agreements
     gateways: Gateways
+    withdrawals: Withdrawals
     notices: Notices
     notifications: Notifications
     drafts: Drafts

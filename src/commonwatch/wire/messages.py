@@ -60,9 +60,10 @@ class Indicators(msgspec.Struct, frozen=True, tag_field="kind", tag="indicators"
 
 
 class Withdraw(msgspec.Struct, frozen=True, tag_field="kind", tag="withdraw"):
-    """Indicators that are no longer shared with this organisation."""
+    """Indicators that are no longer shared with this organisation. `at` (microseconds) is told back once obeyed."""
 
     ids: list[str]
+    at: int = 0
 
 
 class AlertMessage(msgspec.Struct, frozen=True, tag_field="kind", tag="alert"):
@@ -133,6 +134,7 @@ class Heartbeat(msgspec.Struct, frozen=True, kw_only=True):
     spool_events: int
     checkpoint: int
     counts: Counts
+    withdrawn: int = 0
     state: Literal["running", "waiting-for-snapshot", "distrusts-hub"] = "running"
 
 

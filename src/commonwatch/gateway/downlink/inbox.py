@@ -15,6 +15,9 @@ from commonwatch.gateway.journal import Journal
 from commonwatch.gateway.state import StateFolder
 from commonwatch.wire.messages import AlertMessage, IndicatorItem, Indicators, Withdraw
 
+#: The note under which the moment of the newest withdrawal obeyed is kept.
+WITHDRAWN = "withdrawn"
+
 
 class Inbox:
     """Indicators and alerts of one gateway."""
@@ -31,9 +34,15 @@ class Inbox:
             return
         if isinstance(message, Withdraw):
             self._journal.withdraw_indicators(message.ids)
+            self._journal.remember(WITHDRAWN, str(max(message.at, self.withdrawn)).encode())
         else:
             self._journal.save_indicators([(i.id, msgspec.json.encode(i)) for i in message.items], at)
         self._changed = True
+
+    @property
+    def withdrawn(self) -> int:
+        """Up to which withdrawal (the hub's microseconds) this gateway has obeyed."""
+        return int(self._journal.note(WITHDRAWN) or 0)
 
     def write_out(self) -> None:
         """Write the files if something changed since."""

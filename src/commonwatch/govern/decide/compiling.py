@@ -23,6 +23,7 @@ from commonwatch.errors import NotPermitted
 from commonwatch.events.fields import FIELDS
 from commonwatch.events.labels import Label
 from commonwatch.events.rungs import HOUR
+from commonwatch.govern.changes import Scope
 from commonwatch.govern.decide.decisions import Aged, Decision, held_levels, lowered, own_decision
 from commonwatch.govern.decide.table import Band, Book, Builder, Table, ranged
 from commonwatch.govern.policy import KeySource, OwnerPolicy, PolicyView
@@ -96,6 +97,7 @@ class Compiler:
         self._tables: OrderedDict[tuple[int, Reader], tuple[int, Compiled]] = OrderedDict()
         self._books: dict[tuple[int, Reader], Book] = {}
         self._owners: OrderedDict[tuple[str, Reader], _Owner] = OrderedDict()
+        self._late: list[Reader] = []  # whose tables a question replaced before `withdraw` came
 
     @contextmanager
     def table(self, view: PolicyView, reader: Reader) -> Iterator[Compiled]:
@@ -136,10 +138,22 @@ class Compiler:
         made = self._make(view, reader, handlings)
         for old in [k for k in self._tables if k[0] != view.epoch or k == key]:
             self._tables.pop(old)[1].retire()
+            self._late += [old[1]] if old[0] != view.epoch else []
         self._tables[key] = (len(handlings), made)
         while len(self._tables) > _TABLES and sum(t.table.rows for _, t in self._tables.values()) > _ROWS:
             self._tables.popitem(last=False)[1][1].retire()
         return made
+
+    def withdraw(self, scope: Scope) -> list[Reader]:
+        """Tables of older policies go, and what was compiled from owners that changed; whose tables went."""
+        with self._lock:
+            old = [key for key in self._tables if key[0] < scope.epoch]
+            for key in old:
+                self._tables.pop(key)[1].retire()
+            for pair in [pair for pair in self._owners if pair[0] in scope.owners]:
+                del self._owners[pair]
+            late, self._late = self._late, []
+        return [*late, *(reader for _, reader in old)]
 
     def _make(self, view: PolicyView, reader: Reader, handlings: Sequence[Handling]) -> Compiled:
         builder = Builder(reader, view.now, self._book(view, reader))

@@ -70,7 +70,7 @@ class Telling(Loop):
         self._record.handed_all(handed)
         for org, message in messages:
             if isinstance(message, Withdraw):
-                self._push.withdraw(org, message.ids)
+                self._push.withdraw(org, message.ids, message.at)
             else:
                 self._push.publish_indicators(org, message.items)
         return ()

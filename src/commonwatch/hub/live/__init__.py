@@ -1,1 +1,1 @@
-"""What is held open: leases of streams, and whom a change of policy touches."""
+"""What is held open: the leases of all streams."""

@@ -17,7 +17,7 @@ from contextlib import contextmanager, suppress
 from typing import Protocol
 
 from commonwatch.errors import Unavailable
-from commonwatch.hub.live.changes import Scope
+from commonwatch.govern.changes import Scope
 from commonwatch.hub.push import CONFIRM, Listener, Pulse
 from commonwatch.web.ports import Principal
 

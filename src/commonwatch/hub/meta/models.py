@@ -396,3 +396,17 @@ class AccessUse(Table):
     day: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     uses: Mapped[int]
     told: Mapped[int]
+
+
+class Withdrawal(Table):
+    """What one revoking or suspending statement took back; `body` is the certificate, `signed` its envelope."""
+
+    __tablename__ = "withdrawal"
+    statement: Mapped[str] = mapped_column(ForeignKey("statement.hash"), primary_key=True)
+    agreement: Mapped[str] = mapped_column(index=True)
+    owner: Mapped[str]
+    issued: Mapped[int]
+    complete: Mapped[bool]
+    body: Mapped[bytes]
+    signed: Mapped[bytes]
+    needs: Mapped[dict[str, Any]]
