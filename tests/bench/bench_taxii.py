@@ -20,8 +20,8 @@ import msgspec
 import uvicorn
 from litestar import Litestar
 
-from commonwatch.agreements.iep import Terms
 from commonwatch.agreements.reader import ClauseRef, Reader
+from commonwatch.agreements.terms.iep import Terms
 from commonwatch.hub.publications import PublicationTable
 from commonwatch.share.ports import EVER, Ask, State
 from commonwatch.share.publication import Publications

@@ -12,8 +12,8 @@ from stix2patterns.validator import run_validator
 
 from commonwatch.agreements.decode import convert
 from commonwatch.agreements.document import Agreement, Duties
-from commonwatch.agreements.iep import ACTIONS, policy, policy_id, terms_of
 from commonwatch.agreements.reader import ClauseRef
+from commonwatch.agreements.terms.iep import ACTIONS, policy, policy_id, terms_of
 from commonwatch.events.labels import Tlp
 from commonwatch.share import marking, stix
 from commonwatch.share.indicators import DAY, Indicator, pattern

@@ -16,8 +16,8 @@ import pytest
 import uvicorn
 from litestar import Litestar
 
-from commonwatch.agreements.iep import Terms
 from commonwatch.agreements.reader import ClauseRef, Reader
+from commonwatch.agreements.terms.iep import Terms
 from commonwatch.errors import NotAuthenticated, Unavailable
 from commonwatch.hub.publications import PublicationTable
 from commonwatch.share.ports import EVER, State

@@ -11,8 +11,8 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from commonwatch.agreements.iep import Terms
 from commonwatch.agreements.reader import ClauseRef, Reader
+from commonwatch.agreements.terms.iep import Terms
 from commonwatch.errors import InvalidInput
 from commonwatch.hub.publications import PublicationTable
 from commonwatch.share.indicators import DAY

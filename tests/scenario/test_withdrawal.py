@@ -12,9 +12,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from commonwatch.agreements import certificate
 from commonwatch.agreements.reader import Reader
 from commonwatch.agreements.signing import envelope_from, unb64
+from commonwatch.agreements.terms import certificate
 from commonwatch.audit.verify import verify_inclusion
 from commonwatch.cli import main
 from commonwatch.errors import NotFound, SignatureError

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from commonwatch.agreements.document import Duties
-from commonwatch.agreements.iep import Named, Terms
+from commonwatch.agreements.terms.iep import Named, Terms
 from commonwatch.gateway.downlink.inbox import Inbox
 from commonwatch.gateway.journal import Journal
 from commonwatch.gateway.state import StateFolder

@@ -10,8 +10,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from commonwatch.agreements.iep import Terms
 from commonwatch.agreements.reader import ClauseRef, Reader
+from commonwatch.agreements.terms.iep import Terms
 from commonwatch.errors import Unavailable
 from commonwatch.hub.publications import PublicationTable
 from commonwatch.share.indicators import DAY, LIFE_DAYS

@@ -13,13 +13,14 @@ import sys
 
 import msgspec
 
-from commonwatch.agreements import certificate, iep, signing
+from commonwatch.agreements import signing
 from commonwatch.agreements.check import check
 from commonwatch.agreements.decode import canonical, decode, digest, from_json, json_schema, to_yaml
 from commonwatch.agreements.diagnose import Diagnosis, diagnose
 from commonwatch.agreements.document import Agreement, Document
 from commonwatch.agreements.english import read, say
 from commonwatch.agreements.impact.world import World
+from commonwatch.agreements.terms import certificate, iep
 from commonwatch.cli import agreement_questions as asked
 from commonwatch.cli import drafting, life, seen
 from commonwatch.cli.files import is_envelope

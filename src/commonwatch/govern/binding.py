@@ -12,8 +12,8 @@ from functools import cached_property
 
 from commonwatch.agreements.document import Agreement, Share
 from commonwatch.agreements.effective import LiveAgreement, accepted, addresses
-from commonwatch.agreements.iep import Named, Terms, terms_of
 from commonwatch.agreements.reader import ClauseRef, Reader
+from commonwatch.agreements.terms.iep import Named, Terms, terms_of
 from commonwatch.govern.policy import PolicyView
 
 

@@ -14,9 +14,9 @@ import msgspec
 import pyarrow as pa
 from sqlglot import exp
 
-from commonwatch.agreements.iep import Terms
 from commonwatch.agreements.lattice import TOP, top_of
 from commonwatch.agreements.reader import ClauseRef
+from commonwatch.agreements.terms.iep import Terms
 from commonwatch.events.address import Address, Scope
 from commonwatch.events.fields import FieldName
 from commonwatch.events.labels import EventClass, Severity

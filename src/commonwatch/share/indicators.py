@@ -12,8 +12,8 @@ from collections.abc import Iterable
 
 import msgspec
 
-from commonwatch.agreements.iep import Terms
 from commonwatch.agreements.reader import ClauseRef
+from commonwatch.agreements.terms.iep import Terms
 from commonwatch.share.allow import AllowList
 from commonwatch.share.ports import Observable
 

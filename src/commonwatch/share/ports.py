@@ -10,8 +10,8 @@ from typing import Literal, NamedTuple, Protocol
 
 import msgspec
 
-from commonwatch.agreements.iep import Terms
 from commonwatch.agreements.reader import ClauseRef, Reader
+from commonwatch.agreements.terms.iep import Terms
 from commonwatch.govern.taken import Origins, Use
 
 EVER = 2**62

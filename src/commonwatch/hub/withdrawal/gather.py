@@ -12,12 +12,12 @@ from typing import NamedTuple
 
 from sqlalchemy import select
 
-from commonwatch.agreements.certificate import Reader as Lost
-from commonwatch.agreements.certificate import Told, Withdrawn
 from commonwatch.agreements.document import Agreement
 from commonwatch.agreements.effective import LiveAgreement
 from commonwatch.agreements.reader import Reader
 from commonwatch.agreements.statement import SignedStatement
+from commonwatch.agreements.terms.certificate import Reader as Lost
+from commonwatch.agreements.terms.certificate import Told, Withdrawn
 from commonwatch.errors import NotPermitted
 from commonwatch.govern.changes import Scope, scope_of
 from commonwatch.govern.decide.compiling import standing

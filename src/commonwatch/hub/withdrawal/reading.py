@@ -11,8 +11,8 @@ from typing import Any
 import msgspec
 from sqlalchemy import select
 
-from commonwatch.agreements.certificate import Certificate
 from commonwatch.agreements.signing import SigningKey, b64, envelope_from
+from commonwatch.agreements.terms.certificate import Certificate
 from commonwatch.errors import NotFound
 from commonwatch.hub.meta.database import Database
 from commonwatch.hub.meta.keys import KeyFile

@@ -15,10 +15,10 @@ from typing import Any
 import msgspec
 from sqlalchemy import select
 
-from commonwatch.agreements.certificate import Certificate, Leaf, sign
 from commonwatch.agreements.decode import digest
 from commonwatch.agreements.document import Agreement
 from commonwatch.agreements.signing import SigningKey, envelope_bytes, envelope_from, read_payload, unb64
+from commonwatch.agreements.terms.certificate import Certificate, Leaf, sign
 from commonwatch.audit.log import AuditLog
 from commonwatch.govern.changes import Scope
 from commonwatch.govern.service import Govern

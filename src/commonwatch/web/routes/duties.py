@@ -9,7 +9,7 @@ from litestar.params import FromPath
 
 from commonwatch.agreements.decode import convert
 from commonwatch.agreements.document import Agreement
-from commonwatch.agreements.iep import file_of, policy, terms_of
+from commonwatch.agreements.terms.iep import file_of, policy, terms_of
 from commonwatch.errors import NotFound
 from commonwatch.web.auth import user
 from commonwatch.web.messages import Plain

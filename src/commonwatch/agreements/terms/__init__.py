@@ -1,0 +1,1 @@
+"""What binds readers, in the words of other systems, and what was taken back from them."""
