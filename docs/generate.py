@@ -75,9 +75,9 @@ operator=harbour-mss --out drafts`: a draft for each row, the rows that gave non
 exceptions by what they do. A misspelt column refuses the whole file: an exception in it would be lost, and show more
 than was meant.
 
-**A community's steward** publishes templates of its own (`POST /api/templates`). When a new version is there,
-`/api/templates/{id}/renewals` lists the agreements on an older one, each with a draft of its next version; who does
-not sign stays as it is.
+**A community's steward** publishes templates of its own (`commonwatch agreement templates --publish FILE`, or
+`POST /api/templates`). When a new version is there, `agreement templates --older ID --out drafts` lists the
+agreements on an older one, each with a draft of its next version; who does not sign stays as it is.
 
 This page is made from the templates; the words below are those that are signed, with `the-NAME` where a value will
 stand.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -12,6 +13,8 @@ from litestar.testing import TestClient
 from commonwatch.agreements.decode import convert
 from commonwatch.agreements.document import BLANK_KEY
 from commonwatch.agreements.templates import Template
+from commonwatch.cli import main
+from commonwatch.cli.client import Client
 from commonwatch.govern.policy import OrgInfo
 from commonwatch.hub.compose import Hub
 from commonwatch.hub.templates.shipped import shipped
@@ -119,7 +122,7 @@ def test_what_was_given_wrongly_is_named_with_its_path(clients: dict[str, TestCl
 def test_a_steward_publishes_for_its_community_and_nobody_else_does(
     clients: dict[str, TestClient[Any]], hub: Hub
 ) -> None:
-    for org, status in (("alder", 403), ("token", 403)):
+    for org, status in (("alder", 403), ("token", 403)):  # the token lacks the scope `sign`
         assert clients[org].post("/api/templates", json={"document": own("valley")}).status_code == status
     assert clients["cedar"].post("/api/templates", json={"document": own("hills")}).status_code == 404
     made = clients["cedar"].post("/api/templates", json={"document": own("valley")})
@@ -243,3 +246,55 @@ def test_any_stored_version_is_printed_for_its_parties_alone(clients: dict[str, 
 def test_what_is_not_there_or_not_ones_own_is_not_printed(clients: dict[str, TestClient[Any]], path: str) -> None:
     assert clients["birch"].get(f"/api/agreements/{path}").status_code == 404
     assert clients["alder"].get("/api/agreements/alder-terms/document.html?version=x").status_code == 400
+
+
+def test_a_draft_is_printed_before_anybody_signs(clients: dict[str, TestClient[Any]]) -> None:
+    body = {"level": 1, "parameters": {**VALUES, "operator": "egret"}}
+    draft = clients["alder"].post("/api/templates/managed-service/instantiate", json=body).json()
+    for document in (draft["document"], draft["yaml"]):
+        page = clients["alder"].post("/api/agreements/print", json={"document": document})
+        assert "Draft, not signed by all" in page.text
+        assert "key not yet known" in page.text
+        assert "style-src 'sha256-" in page.headers["content-security-policy"]
+    pdf = clients["alder"].post("/api/agreements/print?form=pdf", json={"document": draft["document"]})
+    assert pdf.content[:5] == b"%PDF-"
+    wrong = clients["alder"].post("/api/agreements/print", json={"document": {**draft["document"], "clauses": []}})
+    assert (wrong.status_code, wrong.json()["where"]) == (400, "$.clauses")
+
+
+def test_a_steward_and_a_member_do_the_same_from_the_command_line(
+    hub: Hub, clients: dict[str, TestClient[Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    http = clients["alder"]
+
+    def act_as(org: str) -> None:
+        _, secret = hub.core.accounts.issue_token(f"{org}-admin", "cli", "detect", ["agreements", "sign"], 1)
+        monkeypatch.setenv("COMMONWATCH_TOKEN", secret)
+        mine = {"Authorization": f"Bearer {secret}"}
+        monkeypatch.setattr(
+            Client, "send", lambda _, method, path, **more: http.request(method, path, headers=mine, **more)
+        )
+
+    def run(*args: str) -> str:
+        assert main(["agreement", *args, "--url", "http://hub.example"]) == 0
+        return capsys.readouterr().out
+
+    file, out = tmp_path / "terms.json", tmp_path / "drafts"
+    file.write_bytes(msgspec.json.encode(own("valley", ident="cli-terms")))
+    act_as("cedar")
+    assert "cli-terms version 1 is on the shelf of valley" in run("templates", "--publish", str(file))
+    act_as("dune")
+    assert "cli-terms" in run("templates")
+    days = [f"--set={name}={day}" for name, day in DAYS.items()]
+    draft = run("new", "--template", "cli-terms", "--level", "2", "--set", "owner=dune", *days)
+    hub.core.documents.sign_for(draft.encode())
+    act_as("cedar")
+    file.write_bytes(msgspec.json.encode(own("valley", 2, ident="cli-terms")))
+    run("templates", "--publish", str(file))
+    act_as("dune")
+    said = run("templates", "--older", "cli-terms", "--out", str(out))
+    assert "dune-cli-terms of dune: template version 1, level 2" in said
+    assert "version: 2" in (out / "dune-cli-terms.yaml").read_text()
+    act_as("cedar")
+    assert "off the shelf" in run("templates", "--withdraw", "cli-terms")

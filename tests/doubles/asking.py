@@ -174,6 +174,7 @@ CALLS: dict[str, list[Call]] = {
         Call("/api/agreements/alder-service/document.html?version=7"),
     ],
     "GET /api/agreements/{agreement:str}/document.pdf": [Call("/api/agreements/alder-service/document.pdf?version=1")],
+    "POST /api/agreements/print": [Call("/api/agreements/print?form=pdf", "POST", {"document": {"dsa": "1"}})],
     "POST /api/agreements/read": [Call("/api/agreements/read", "POST", {"text": "Nothing."})],
     "POST /api/agreements/preview": [
         *(Call("/api/agreements/preview", "POST", {"document": draft(org), "days": 90}) for org in ("alder", "birch")),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from commonwatch.agreements.decode import from_json
@@ -46,3 +47,15 @@ def write(file: str, data: bytes) -> None:
         beside.replace(path)
     except OSError as error:
         raise InvalidInput(f"cannot be written: {error.strerror}", where=file) from None
+
+
+def write_folder(folder: Path, texts: Mapping[str, str]) -> None:
+    """Write texts by their names into a folder that is new or empty. Raises InvalidInput."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if any(folder.iterdir()):
+            raise InvalidInput("the folder is not empty", where=str(folder), todo="name a new one")
+        for name, content in texts.items():
+            (folder / name).write_text(content, "utf-8")
+    except OSError as error:
+        raise InvalidInput(f"cannot be written: {error.strerror}", where=str(folder)) from None

@@ -20,11 +20,13 @@ from commonwatch.agreements.templates import (
     instantiate,
     sample,
 )
-from commonwatch.agreements.templates.fleet import Batch, batch, columns, page
+from commonwatch.agreements.templates.fleet import batch, columns, page
 from commonwatch.cli.client import Client, add_options
+from commonwatch.cli.drafting import shelf
 from commonwatch.cli.drafting.asking import Terminal, choose_level, choose_template, complete, settings
 from commonwatch.cli.drafting.printing import draw
 from commonwatch.cli.files import text as _text
+from commonwatch.cli.files import write_folder
 from commonwatch.errors import InvalidInput
 from commonwatch.hub.templates.shipped import shipped
 
@@ -33,6 +35,13 @@ def add(actions: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """The subcommands."""
     one = _command(actions, "templates", "list templates and their levels, or show what one says", _templates)
     one.add_argument("template", nargs="?", help="a template's id or file: print what each of its levels says")
+    what = one.add_mutually_exclusive_group()
+    what.add_argument(
+        "--publish", metavar="FILE", help="as steward: publish a template, or its next version, on the hub"
+    )
+    what.add_argument("--withdraw", metavar="ID", help="as steward: take a template off the hub's shelf")
+    what.add_argument("--older", metavar="ID", help="list your agreements made from an older version of this template")
+    one.add_argument("--out", metavar="DIR", help="with --older: write a draft of the next version of each there")
     add_options(one)
     one = _command(actions, "new", "draft an agreement from a template, by questions or by options", _new)
     one.add_argument("--template", help="a template's id, or a file with one")
@@ -67,6 +76,8 @@ def _add_values(parser: argparse.ArgumentParser) -> None:
 
 
 def _templates(args: argparse.Namespace) -> int:
+    if args.publish or args.withdraw or args.older:
+        return shelf.run(args)
     if args.template:
         return _show(_template(args, args.template))
     for template in _all(args).values():
@@ -117,7 +128,8 @@ def _batch(args: argparse.Namespace) -> int:
     template = _template(args, args.template)
     found = batch(template, _text(args.members), args.level, settings(template, args.values))
     folder = Path(args.out)
-    _write_all(folder, found)
+    drafts = {one.draft.agreement.id: one.draft.yaml for one in found.made}
+    write_folder(folder, {f"{name}.yaml": text for name, text in drafts.items()} | {"exceptions.md": page(found)})
     for fault in found.faults:
         place = f"row {fault.row} ({fault.owner or '?'})"
         print(f"{place}: {fault.path}: {fault.message} ({fault.todo})", file=sys.stderr)
@@ -125,18 +137,6 @@ def _batch(args: argparse.Namespace) -> int:
     print(f"{len(found.made)} drafts in {folder}, {alike} as the template says; {len(found.faults)} problems")
     print(f"exceptions by what they do: {folder / 'exceptions.md'}")
     return 1 if found.faults else 0
-
-
-def _write_all(folder: Path, found: Batch) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        if any(folder.iterdir()):
-            raise InvalidInput("the folder is not empty", where=str(folder), todo="name a new one")
-        for one in found.made:
-            (folder / f"{one.draft.agreement.id}.yaml").write_text(one.draft.yaml, "utf-8")
-        (folder / "exceptions.md").write_text(page(found), "utf-8")
-    except OSError as error:
-        raise InvalidInput(f"cannot be written: {error.strerror}", where=str(folder)) from None
 
 
 def _template(args: argparse.Namespace, name: str) -> Template:

@@ -1,7 +1,7 @@
 """The templates an organisation may use, and what it makes of them. Implements `web.ports.Templates`.
 
 Rules: a template of a community is seen by its members alone; absent and not visible are never told apart. Publishing
-and withdrawing is for an administrator of the steward, in person, and is an audit entry; versions follow each other
+and withdrawing is for an administrator of the steward, and is an audit entry; versions follow each other
 and are never changed. Names and keys are filled in only of organisations that the asking one knows anyway.
 """
 
@@ -31,7 +31,7 @@ from commonwatch.hub.meta.database import Database
 from commonwatch.hub.meta.outbox import record
 from commonwatch.hub.registry.live import Policy
 from commonwatch.hub.registry.parties import sees
-from commonwatch.hub.registry.rights import must_be_there
+from commonwatch.hub.registry.rights import must_bind
 from commonwatch.hub.templates.shipped import shipped
 from commonwatch.web.ports import Principal, TemplateInfo
 
@@ -60,7 +60,7 @@ class Shelf:
 
     def publish(self, principal: Principal, document: str | dict[str, Any]) -> TemplateInfo:
         """Publish a template, or its next version, in the community it names, as its steward."""
-        must_be_there(principal)
+        must_bind(principal)
         template = decode_template(document)
         check_template(template)
         if template.community is None:
@@ -90,7 +90,7 @@ class Shelf:
 
     def withdraw(self, principal: Principal, template: str) -> None:
         """Take every version off the shelf. What was signed from it stays."""
-        must_be_there(principal)
+        must_bind(principal)
         with self.database.write() as session:
             row = next((row for row in _newest(session, principal) if row.id == template), None)
             if row is None:

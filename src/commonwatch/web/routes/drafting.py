@@ -5,15 +5,18 @@ Checking and reading touch nothing of the hub: the answer depends on the request
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 from litestar import Request, Response, Router, get, post
 from litestar.params import FromPath, JSONBody, QueryParameter
 
+from commonwatch.agreements.check import check as check_document
+from commonwatch.agreements.decode import convert, parse
 from commonwatch.agreements.diagnose import Diagnosis, diagnose, diagnose_text
 from commonwatch.web.auth import user
-from commonwatch.web.print import CSP, to_html, to_pdf
+from commonwatch.web.headers import POLICY
+from commonwatch.web.print import CSP, Sheet, sheet_of, to_html, to_pdf
 from commonwatch.web.rooms import room
 
 Req = Request[Any, Any, Any]
@@ -21,6 +24,7 @@ _Text = Annotated[str, msgspec.Meta(max_length=1 << 20)]
 
 
 #: The version to print.
+Form = Annotated[Literal["html", "pdf"], QueryParameter(description="what to draw")]
 Version = Annotated[int | None, QueryParameter(ge=1, description="a stored version; the newest when left out")]
 
 
@@ -51,25 +55,42 @@ async def read(request: Req, data: JSONBody[ReadAloud]) -> Diagnosis:
 @get("/{agreement:str}/document.html", media_type="text/html")
 async def print_html(request: Req, agreement: FromPath[str], version: Version = None) -> Response[bytes]:
     """An agreement as one self-contained page: words, meanings, signatures, chain; for reading and printing."""
-    here, who = room(request), user(request)
-
-    def draw() -> bytes:
-        return to_html(here.ports.agreements.printed(who, agreement, version)).encode()
-
-    body = await here.workers.brief(draw)
-    return Response(body, media_type="text/html", headers={"Content-Security-Policy": CSP})
+    return await _printed(request, agreement, version, "html")
 
 
 @get("/{agreement:str}/document.pdf", media_type="application/pdf")
 async def print_pdf(request: Req, agreement: FromPath[str], version: Version = None) -> Response[bytes]:
     """The same as PDF, A4, with page numbers."""
+    return await _printed(request, agreement, version, "pdf")
+
+
+async def _printed(request: Req, agreement: str, version: int | None, form: str) -> Response[bytes]:
     here, who = room(request), user(request)
-    body = await here.workers.brief(lambda: to_pdf(here.ports.agreements.printed(who, agreement, version)))
-    name = {"Content-Disposition": f'inline; filename="{agreement}.pdf"'}
-    return Response(body, media_type="application/pdf", headers=name)
+    printed = here.ports.agreements.printed
+    return await here.workers.brief(lambda: _draw(printed(who, agreement, version), form, agreement))
+
+
+@post("/print", status_code=200, media_type="text/html")
+async def print_draft(request: Req, data: JSONBody[Check], form: Form = "html") -> Response[bytes]:
+    """A document that nobody has signed yet, on paper; keys may be blank. Refused while anything else is wrong."""
+    return await room(request).workers.brief(lambda: _draw(_sheet_of_draft(data.document), form))
+
+
+def _sheet_of_draft(given: dict[str, Any] | str) -> Sheet:
+    """The sheet of a draft. Raises InvalidInput with every problem."""
+    document = convert(parse(given) if isinstance(given, str) else given)
+    check_document(document, draft=True)
+    return sheet_of(document)
+
+
+def _draw(sheet: Sheet, form: str, name: str = "draft") -> Response[bytes]:
+    if form == "pdf":
+        headers = {"Content-Disposition": f'inline; filename="{name}.pdf"'}
+        return Response(to_pdf(sheet), media_type="application/pdf", headers=headers)
+    return Response(to_html(sheet).encode(), media_type="text/html", headers={POLICY: CSP})
 
 
 ROUTER = Router(
-    "/api/agreements", route_handlers=[check, read, print_html, print_pdf], tags=["agreements"],
+    "/api/agreements", route_handlers=[check, read, print_html, print_pdf, print_draft], tags=["agreements"],
     opt={"scope": "agreements"},
 )  # fmt: skip

@@ -16,7 +16,7 @@ from commonwatch.agreements.templates.fleet import Batch, RowFault, columns, pag
 from commonwatch.agreements.templates.renewal import Renewal
 from commonwatch.agreements.templates.template import Template, decode_template
 from commonwatch.errors import CommonwatchError, InvalidInput
-from commonwatch.web.auth import PEOPLE, user
+from commonwatch.web.auth import user
 from commonwatch.web.ports import Ports, Principal, TemplateInfo
 from commonwatch.web.rooms import room
 
@@ -24,7 +24,7 @@ Req = Request[Any, Any, Any]
 Plain = dict[str, Any]
 _Level = Annotated[int, msgspec.Meta(ge=0, le=9)]
 _Text = Annotated[str, msgspec.Meta(max_length=1 << 20)]
-#: Saving drafts asks for what saving one draft asks for.
+#: Saving drafts and publishing ask for what binds an organisation.
 CHANGE = {"scope": "sign"}
 
 
@@ -178,14 +178,14 @@ async def check(request: Req, data: JSONBody[Publish]) -> TemplateProblems:
     return TemplateProblems(tuple(await room(request).workers.brief(_problems, data.document)))
 
 
-@post("/", status_code=201, opt={"scope": PEOPLE})
+@post("/", status_code=201, opt=CHANGE)
 async def publish(request: Req, data: JSONBody[Publish]) -> TemplateView:
     """Publish a template, or its next version, for the community it names; for administrators of its steward."""
     here, who = room(request), user(request)
     return _view(await here.workers.brief(here.ports.templates.publish, who, data.document))
 
 
-@delete("/{template:str}", status_code=204, opt={"scope": PEOPLE})
+@delete("/{template:str}", status_code=204, opt=CHANGE)
 async def withdraw(request: Req, template: FromPath[str]) -> None:
     """Take a template off the shelf. What was signed from it stays."""
     here = room(request)
