@@ -8,6 +8,7 @@ from pathlib import Path
 from commonwatch.agreements.decode import json_schema
 from commonwatch.agreements.english import say_clause
 from commonwatch.agreements.english.phrases import say_duties
+from commonwatch.agreements.impact.findings import KINDS
 from commonwatch.agreements.lattice import points
 from commonwatch.agreements.templates import instantiate, sample
 from commonwatch.events.columns import COLUMNS
@@ -100,12 +101,29 @@ def choose_a_level() -> str:
     return "\n".join(lines)
 
 
+def findings() -> str:
+    """The kinds of findings about documents as Markdown."""
+    lines = [
+        "# Findings about agreements",
+        "",
+        "What `commonwatch agreement lint` and `POST /api/agreements/impact` can find in a document, among the others",
+        "of its owner. A warning is most likely a mistake; a note may be meant. Each finding names a path, and where",
+        "there is one, a case in which it is so. Made from `commonwatch.agreements.impact.findings`.",
+        "",
+        "| kind | weight | what it means | what to do |",
+        "| --- | --- | --- | --- |",
+    ]
+    lines += [f"| `{name}` | {kind.weight} | {kind.meaning} | {kind.todo} |" for name, kind in KINDS.items()]
+    return "\n".join(lines) + "\n"
+
+
 def pages() -> dict[str, str]:
     """File name in docs/reference -> its text."""
     return {
         "columns.md": columns(),
         "levels.md": levels(),
         "../guides/choose-a-level.md": choose_a_level(),
+        "findings.md": findings(),
         "agreement.schema.json": json.dumps(json_schema(), indent=2, ensure_ascii=False) + "\n",
         "openapi.json": document().decode(),
     }

@@ -16,11 +16,11 @@ from commonwatch.agreements.document import Limit, Share
 from commonwatch.agreements.effective import OwnerDocuments
 from commonwatch.agreements.impact.boxes import Box, bits, blocks, common, covering, lowest, merged, overlap, without
 from commonwatch.agreements.impact.levels import levels_of
-from commonwatch.agreements.impact.regions import Regions, Rung, lowest_rungs, rungs_of
+from commonwatch.agreements.impact.regions import Regions, Rung, rungs_above, rungs_of
 from commonwatch.agreements.impact.space import CLASSES, SEVERITIES, TLPS, Space, clauses_of, purpose_bits
 from commonwatch.agreements.impact.words import Audience, WhichRows, purposes_of, rows_of, say_purposes, who_of
 from commonwatch.agreements.impact.world import World
-from commonwatch.agreements.lattice import Point, point_name
+from commonwatch.agreements.lattice import WITHHELD, Point, point_name
 from commonwatch.agreements.reader import PURPOSES, ClauseRef, Purpose, Reader, Reason, Withheld
 from commonwatch.events.fields import FIELDS, FieldName
 from commonwatch.events.labels import Label
@@ -151,7 +151,7 @@ class Asked:
 
 def _carrying(regions: Regions, field: FieldName, at_least: Point | None, box: Box) -> Iterator[ClauseRef]:
     """The clauses that alone bring the field to one of the point's rungs somewhere in the box."""
-    for rung in rungs_of(field, at_least) if at_least else lowest_rungs(field):
+    for rung in rungs_of(field, at_least) if at_least else rungs_above(field, WITHHELD):
         ceiling = regions.ceiling(field, rung)
         for c in regions.contributions:
             caps = [limit.box for limit in c.limits if _below(limit.levels, field, rung)]

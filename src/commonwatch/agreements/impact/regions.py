@@ -17,7 +17,7 @@ from commonwatch.agreements.document import CommunityCharter, Limit, Share, leve
 from commonwatch.agreements.effective import AnyDocument, LiveAgreement, OwnerDocuments, limits_on, ref_of
 from commonwatch.agreements.impact.boxes import Box, common, without
 from commonwatch.agreements.impact.space import Space
-from commonwatch.agreements.lattice import TRUE, Point
+from commonwatch.agreements.lattice import TRUE, WITHHELD, Point
 from commonwatch.agreements.reader import ClauseRef
 from commonwatch.events.fields import FIELDS, FieldName, family_of
 
@@ -49,9 +49,10 @@ def rungs_of(field: FieldName, point: Point) -> tuple[Rung, ...]:
 
 
 @cache
-def lowest_rungs(field: FieldName) -> tuple[Rung, ...]:
-    """The lowest rung of each chain: whatever is shown reaches one of them."""
-    return tuple(rung for rung in rungs(field) if rung.height == 1)
+def rungs_above(field: FieldName, point: Point) -> tuple[Rung, ...]:
+    """The lowest rung of each chain that a point does not reach: whatever shows more reaches one of them."""
+    above = [r for r in rungs(field) if not r.reached(point)]
+    return tuple(min(some) for chain in (0, 1) if (some := [r for r in above if r.chain == chain]))
 
 
 class Placed(NamedTuple):
@@ -77,10 +78,18 @@ class Contribution:
         self._naming = naming(self.shares)
         self._capping = naming(self.limits)
         self._known: dict[tuple[tuple[int, ...], tuple[int, ...]], list[Box]] = {}
+        self._regions: dict[tuple[FieldName, Rung], list[Box]] = {}
 
     def region(self, field: FieldName, rung: Rung) -> list[Box]:
         """Where this agreement shows the field at least at the rung. Do not change the list: it is kept."""
-        given = tuple(n for n, level in self._naming.get(field, ()) if rung.reached(level))
+        if field not in self._naming:
+            return []
+        if (found := self._regions.get((field, rung))) is None:
+            found = self._regions[field, rung] = self._region(field, rung)
+        return found
+
+    def _region(self, field: FieldName, rung: Rung) -> list[Box]:
+        given = tuple(n for n, level in self._naming[field] if rung.reached(level))
         if not given:
             return []
         caps = tuple(n for n, level in self._capping.get(field, ()) if not rung.reached(level))
@@ -121,7 +130,7 @@ class Regions:
         """Where, within some boxes, the field is shown at least at a point; None: where anything of it is shown."""
         found = list(within)
         if point is None:
-            return [box for rung in lowest_rungs(field) for box in common(found, self.region(field, rung))]
+            return [box for rung in rungs_above(field, WITHHELD) for box in common(found, self.region(field, rung))]
         for rung in rungs_of(field, point):
             found = common(found, self.region(field, rung))
         return found

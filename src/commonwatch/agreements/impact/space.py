@@ -18,7 +18,7 @@ from commonwatch.agreements.document import Clause, Count, Limit, LimitRows, Sha
 from commonwatch.agreements.effective import LiveAgreement, OwnerDocuments
 from commonwatch.agreements.impact.boxes import Box, bits, lowest
 from commonwatch.agreements.impact.world import World
-from commonwatch.agreements.reader import PURPOSES, ROLES, Purpose, Reader, Role
+from commonwatch.agreements.reader import PURPOSES, ROLES, Purpose, Reader, Role, allowed_purposes
 from commonwatch.events.labels import CLASS_WORDS, SEVERITY_WORDS, TLP_WORDS, EventClass, Label, Severity, Tlp
 
 CLASSES, TLPS, SEVERITIES = tuple(EventClass), tuple(Tlp), tuple(Severity)
@@ -65,7 +65,12 @@ class Space:
         self._community = _masks((c, n) for n, place in enumerate(self.places) for c in place.communities)
         self._role = _masks((r, n) for n, place in enumerate(self.places) for r in place.roles)
         self.everyone = (1 << len(self.places)) - 1
+        acting = _masks((purpose, n) for n, place in enumerate(self.places) for purpose in _acting(place))
+        #: Purpose -> everyone who may act for it.
+        self.acting = {purpose: acting.get(purpose, 0) for purpose in PURPOSES}
         self.futures = sum(1 << n for n, place in enumerate(self.places) if place.future)
+        #: Name of a future member -> future members that are this and more.
+        self.closer = _masks((p.org.partition(":")[0], n) for n, p in enumerate(self.places) if p.future and p.roles)
         self.sites = ("", *sorted({site for c in clauses for site in c.rows.sites}))
         self.sites += (_unused(self.sites),)
         self._site = {site: 1 << n for n, site in enumerate(self.sites)}
@@ -226,6 +231,11 @@ def _places(world: World, documents: Sequence[OwnerDocuments], clauses: Sequence
     yield from (Place(f"{FUTURE}{c}", (), (c,)) for c in communities)
     yield from (Place(f"{FUTURE}:{r}", (r,), ()) for r in roles)
     yield from (Place(f"{FUTURE}{c}:{r}", (r,), (c,)) for c in communities for r in roles)
+
+
+def _acting(place: Place) -> tuple[Purpose, ...]:
+    """The purposes a place may act for: those of its roles, any where its roles are not known."""
+    return allowed_purposes(place.roles) if place.roles else PURPOSES
 
 
 def _masks(pairs: Iterable[tuple[str, int]]) -> dict[str, int]:

@@ -192,8 +192,7 @@ def _say_futures(space: Space, names: Sequence[str], readers: int) -> list[str]:
     for name in names:
         if any(name.startswith(f"{other}:") for other in names):
             continue
-        pairs = [place.org for place in space.places if place.org.startswith(f"{name}:")]
-        other = "" if all(space.org(pair) & readers for pair in pairs) else "other "
+        other = "other " if ":" not in name and space.closer.get(name, 0) & ~readers else ""
         said.append(other + _say_future(name))
     return said
 

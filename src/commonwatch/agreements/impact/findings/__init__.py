@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from commonwatch.agreements.document import Agreement, Document
 from commonwatch.agreements.effective import OwnerDocuments
+from commonwatch.agreements.impact.counted import cubes
 from commonwatch.agreements.impact.findings import crowds, cutting, duties, reach, repeated
 from commonwatch.agreements.impact.findings.kinds import KINDS, Finding, Fix, Patch
 from commonwatch.agreements.impact.findings.subject import Subject
@@ -19,21 +20,27 @@ __all__ = ["KINDS", "Finding", "Fix", "Patch", "lint", "lint_all"]
 
 def lint(document: Document, docs: OwnerDocuments, world: World) -> list[Finding]:
     """Every finding about `document` once it is in force among the owner's documents, in the order of its paths."""
-    return next(iter(_lint(with_document(docs, document), world, [document])))
+    placed = with_document(docs, document)
+    return next(iter(_lint(placed, Space(world, [placed]), world, [document])))
 
 
-def lint_all(docs: OwnerDocuments, world: World) -> list[Finding]:
-    """Every finding about every document of an owner: each agreement that is active, and its charter."""
-    documents: list[Document] = [live.document for live in docs.own if live.state == "active"]
-    documents += [docs.charter] if docs.charter else []
-    return [finding for some in _lint(docs, world, documents) for finding in some]
+def lint_all(owners: Iterable[OwnerDocuments], world: World) -> list[Finding]:
+    """Every finding about every document of some owners: each agreement that is active, and their charters."""
+    listed = list(owners)
+    space, found = Space(world, listed), list[Finding]()
+    for docs in listed:
+        documents: list[Document] = [live.document for live in docs.own if live.state == "active"]
+        documents += [docs.charter] if docs.charter else []
+        for some in _lint(docs, space, world, documents):
+            found += some
+    return found
 
 
-def _lint(docs: OwnerDocuments, world: World, documents: list[Document]) -> Iterator[list[Finding]]:
-    space = Space(world, [docs])
+def _lint(docs: OwnerDocuments, space: Space, world: World, documents: list[Document]) -> Iterator[list[Finding]]:
     regions = Regions(space.accepting(docs), space)
+    permitted = cubes(regions.docs, space)
     for document in documents:
-        subject = Subject(document, regions, world)
+        subject = Subject(document, regions, world, permitted)
         found = [*reach.findings(subject), *cutting.findings(subject)]
         if isinstance(document, Agreement):
             found += [*repeated.findings(subject), *duties.findings(subject), *crowds.findings(subject)]

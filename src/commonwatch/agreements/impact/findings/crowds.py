@@ -7,20 +7,27 @@ least crowd; where who there is is not known, nothing is said.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
+from functools import lru_cache
+from itertools import islice
 
+from commonwatch.agreements.document import Share
 from commonwatch.agreements.effective import ref_of
-from commonwatch.agreements.impact.counted import cubes
+from commonwatch.agreements.impact.boxes import Box, overlap
 from commonwatch.agreements.impact.findings.kinds import Finding
 from commonwatch.agreements.impact.findings.subject import Subject
 from commonwatch.agreements.impact.levels import Levels, levels_of
 from commonwatch.agreements.impact.world import Member
-from commonwatch.agreements.lattice import WITHHELD, top_of
+from commonwatch.agreements.lattice import WITHHELD, Point, top_of
 from commonwatch.events.fields import FAMILIES, FIELDS, FieldName
 from commonwatch.events.rungs import rung
 
 CROWD = 5
-_TRAITS: dict[FieldName, str] = {"owner_sector": "sector", "owner_region": "region", "owner_size": "size"}
+Traits = tuple[str, ...]
+Crowd = tuple[tuple[Traits, int], ...]
+Shown = tuple[tuple[FieldName, Point], ...]
+_TRAITS: tuple[FieldName, ...] = ("owner_sector", "owner_region", "owner_size")
 
 
 def findings(subject: Subject) -> Iterator[Finding]:
@@ -32,10 +39,9 @@ def findings(subject: Subject) -> Iterator[Finding]:
 
 
 def _plans(subject: Subject) -> Iterator[Finding]:
-    rules = cubes(subject.docs, subject.space) if subject.world.plans else ()
-    for path, clause, _ in subject.counts():
+    for path, clause, _ in subject.counts() if subject.world.plans else ():
         ref = ref_of(subject.document, clause.id)
-        own = [c for c in rules if c.rule.clause == ref and c.rule.noise]
+        own = [c for c in subject.permitted if c.rule.clause == ref and c.rule.noise]
         fits = any(
             c.rule.contributors <= plan.contributors and c.rule.noise and c.rule.noise.epsilon >= plan.epsilon
             for c in own
@@ -52,35 +58,55 @@ def _plans(subject: Subject) -> Iterator[Finding]:
 
 def _cells(subject: Subject, mine: Member) -> Iterator[Finding]:
     fields: list[FieldName] = ["owner", *_TRAITS]
-    for path, share, box in subject.shares():
-        if not any(isinstance(getattr(share.fields, trait), str) for trait in _TRAITS):
-            continue
-        for piece, shown in levels_of(subject.regions, fields, [box]):
-            alike = _alike(subject, mine, shown)
-            if shown.get("owner", WITHHELD) != top_of("owner") and alike < CROWD:
-                names = ", ".join(FIELDS[trait].label for trait in _TRAITS if trait in shown)
-                message = (
-                    f"only {alike} member{'s' if alike != 1 else ''} match by {names}: the contributor can be told"
-                )
-                yield subject.found("small-cell", f"{path}.fields", message, piece)
-                break
+    crowd = tuple(sorted(Counter(_traits(member) for member in subject.world.members).items()))
+    if _alike(crowd, _traits(mine), _finest(subject)) >= CROWD:
+        return
+    telling = [(path, box) for path, share, box in subject.shares() if _tells(share)]
+    small: list[tuple[Box, Levels, int]] = []
+    for where, shown in levels_of(subject.regions, fields, [box for _, box in telling]):
+        hidden = shown.pop("owner", WITHHELD) != top_of("owner")
+        if hidden and (alike := _alike(crowd, _traits(mine), tuple(shown.items()))) < CROWD:
+            small.append((where, shown, alike))
+    for path, box in telling:
+        yield from islice(_cell(subject, path, box, small), 1)
 
 
-def _alike(subject: Subject, mine: Member, shown: Levels) -> int:
+def _cell(subject: Subject, path: str, box: Box, small: list[tuple[Box, Levels, int]]) -> Iterator[Finding]:
+    """The small cells that a share takes part in."""
+    for where, shown, alike in small:
+        if piece := overlap(where, box):
+            names = ", ".join(FIELDS[trait].label for trait in shown)
+            message = f"only {alike} member{'s' if alike != 1 else ''} match by {names}: the contributor can be told"
+            yield subject.found("small-cell", f"{path}.fields", message, piece)
+
+
+def _finest(subject: Subject) -> Shown:
+    """The finest that any share says of each trait; what is shown where is never finer."""
+    said = [share.levels for c in subject.regions.contributions for share in c.shares]
+    return tuple((trait, max(found)) for trait in _TRAITS if (found := [s[trait] for s in said if trait in s]))
+
+
+def _tells(share: Share) -> bool:
+    return any(isinstance(getattr(share.fields, trait), str) for trait in _TRAITS)
+
+
+def _traits(member: Member) -> Traits:
+    return (member.sector, member.region, member.size)
+
+
+@lru_cache(maxsize=4_096)
+def _alike(crowd: Crowd, mine: Traits, shown: Shown) -> int:
     """How many members look like this one at the levels shown (itself included); all of them where none is shown."""
-    traits = {trait: name for trait, name in _TRAITS.items() if trait in shown}
-    if not traits:
-        return CROWD
-    return sum(
-        all(
-            _seen(trait, getattr(m, name), shown) == _seen(trait, getattr(mine, name), shown)
-            for trait, name in traits.items()
-        )
-        for m in subject.world.members
-    )
+    own = _seen(mine, shown)
+    return sum(count for traits, count in crowd if _seen(traits, shown) == own)
 
 
-def _seen(trait: FieldName, value: str, shown: Levels) -> object:
-    """A trait as it is shown."""
+def _seen(traits: Traits, shown: Shown) -> list[object]:
+    """Traits as they are shown."""
+    return [_lowered(trait, level.precision, traits[_TRAITS.index(trait)]) for trait, level in shown]
+
+
+@lru_cache(maxsize=4_096)
+def _lowered(trait: FieldName, precision: int, value: str) -> object:
     family = FIELDS[trait].family
-    return rung(family, FAMILIES[family].precisions[shown[trait].precision], trait, value or None)
+    return rung(family, FAMILIES[family].precisions[precision], trait, value or None)

@@ -14,7 +14,6 @@ from commonwatch.agreements.document import Agreement, Count, Limit, Share, leve
 from commonwatch.agreements.effective import ref_of
 from commonwatch.agreements.english import phrases as p
 from commonwatch.agreements.impact.boxes import Box, overlap, without
-from commonwatch.agreements.impact.counted import cubes
 from commonwatch.agreements.impact.findings.kinds import Finding, KindName, Weight
 from commonwatch.agreements.impact.findings.subject import Subject
 from commonwatch.agreements.impact.regions import Placed, rungs_of
@@ -88,11 +87,10 @@ def _clauses(by: Sequence[ClauseRef]) -> str:
 
 
 def _counts(subject: Subject) -> Iterator[Finding]:
-    permitted = cubes(subject.docs, subject.space)
     for path, clause, box in subject.counts():
         ref = ref_of(subject.document, clause.id)
-        if void := without([box], [c.box for c in permitted if c.rule.clause == ref]):
-            all_rows = not any(c.rule.clause == ref for c in permitted)
+        if void := without([box], [c.box for c in subject.permitted if c.rule.clause == ref]):
+            all_rows = not any(c.rule.clause == ref for c in subject.permitted)
             message = f"limits leave nothing to count for {'any row' if all_rows else 'some rows'}"
             yield subject.found("nothing-to-count", path, message, void[0], weight=None if all_rows else "note")
 

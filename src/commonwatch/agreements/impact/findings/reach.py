@@ -10,12 +10,11 @@ from collections.abc import Iterable, Iterator
 
 from commonwatch.agreements.document import Agreement, Clause, CommunityCharter, Count, Limit, Share, To
 from commonwatch.agreements.english import phrases as p
-from commonwatch.agreements.impact.boxes import Box, bits
+from commonwatch.agreements.impact.boxes import Box
 from commonwatch.agreements.impact.findings.kinds import Finding
 from commonwatch.agreements.impact.findings.subject import Subject
-from commonwatch.agreements.impact.space import ALL_PURPOSES, purpose_bits
-from commonwatch.agreements.impact.words import purposes_of, say_purposes
-from commonwatch.agreements.reader import allowed_purposes
+from commonwatch.agreements.impact.space import purpose_bits
+from commonwatch.agreements.impact.words import say_purposes
 
 
 def findings(subject: Subject) -> Iterator[Finding]:
@@ -48,13 +47,8 @@ def _audience(subject: Subject, path: str, clause: Clause) -> Iterator[Finding]:
 
 
 def _purposes(subject: Subject, path: str, clause: Share | Count, box: Box) -> Iterator[Finding]:
-    acting = 0
-    for n in bits(box.readers):
-        place = subject.space.places[n]
-        plain = place.future and not place.roles
-        acting |= purpose_bits(allowed_purposes(place.roles)) if place.roles or plain else ALL_PURPOSES
-        acting |= ALL_PURPOSES if plain else 0
-    idle = purposes_of(box.purposes & ~acting)
+    acting = subject.space.acting
+    idle = tuple(purpose for purpose in clause.purposes if not acting[purpose] & box.readers)
     if idle and len(idle) == len(clause.purposes):
         message = f"no reader it addresses may act for {say_purposes(idle)}"
         yield subject.found("never-applies", f"{path}.purposes", message, box)

@@ -14,7 +14,7 @@ from commonwatch.agreements.effective import effective
 from commonwatch.agreements.impact.boxes import Box, common, overlap, without
 from commonwatch.agreements.impact.findings.kinds import Finding, Fix, Patch
 from commonwatch.agreements.impact.findings.subject import Subject
-from commonwatch.agreements.impact.regions import Contribution, Rung, rungs
+from commonwatch.agreements.impact.regions import Contribution, Rung, rungs, rungs_above
 from commonwatch.agreements.impact.words import say_point, who_of, witness_of
 from commonwatch.agreements.lattice import point_name
 from commonwatch.agreements.reader import ClauseRef
@@ -87,11 +87,9 @@ def _above(subject: Subject, limit: Limit, box: Box, other: Contribution) -> dic
     """The fields that another agreement shows above the limit where it covers, each with a case."""
     found: dict[FieldName, Box] = {}
     for field, cap in levels(limit.fields).items():
-        for rung in rungs(field):
-            if rung.reached(cap) or field in found:
-                continue
+        for rung in rungs_above(field, cap):
             region = without(common(other.region(field, rung), [box]), subject.regions.ceiling(field, rung))
-            if region:
+            if region and field not in found:
                 found[field] = region[0]
     return found
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from commonwatch.agreements.document import Clause, CommunityCharter, Count, Document, Limit, Share
 from commonwatch.agreements.impact.boxes import Box
+from commonwatch.agreements.impact.counted import Cube
 from commonwatch.agreements.impact.findings.kinds import KINDS, Finding, Fix, KindName, Weight
 from commonwatch.agreements.impact.regions import Contribution, Regions
 from commonwatch.agreements.impact.words import Witness, witness_of
@@ -16,9 +17,9 @@ from commonwatch.agreements.reader import ClauseRef
 class Subject:
     """One document of `regions.docs`, and how findings about it are made."""
 
-    def __init__(self, document: Document, regions: Regions, world: World) -> None:
+    def __init__(self, document: Document, regions: Regions, world: World, permitted: list[Cube]) -> None:
         self.document, self.regions, self.space, self.world = document, regions, regions.space, world
-        self.docs, self.owner = regions.docs, regions.docs.owner
+        self.docs, self.owner, self.permitted = regions.docs, regions.docs.owner, permitted
         self.own = next((c for c in regions.contributions if c.live.document is document), None)
         self.boxes = {ref.clause: box for box, _, ref in self.own.shares} if self.own else {}
 
