@@ -113,9 +113,14 @@ class Asked(Protocol):
         """Run a query over it."""
 
 
-def observables(asking: Asking, binding: Binding, since: int | None, note: Note | None = None) -> list[Observable]:
-    """All observables, or those with an event stored after arrival number `since`, by kind and value."""
-    found = _found(asking, asking.table.decisions, since)
+def observables(
+    asking: Asking, binding: Binding, since: int | None, note: Note | None = None, window: Window = Window()
+) -> list[Observable]:  # fmt: skip
+    """All observables, or those with an event stored after arrival number `since`, by kind and value.
+
+    `window`: of events of these raw times only, which is for previews: readers never ask by raw time.
+    """
+    found = _found(asking, asking.table.decisions, since, window)
     return _told(found.get(0, {}), Held(asking, binding, note))
 
 
@@ -125,7 +130,9 @@ def shared(crowd: Crowd, readers: Sequence[Held], since: int) -> list[list[Obser
     return [_told(found.get(number, {}), held) for number, held in enumerate(readers)]
 
 
-def _found(asked: Asked, decisions: Iterable[Decision], since: int | None) -> dict[int, Found]:
+def _found(
+    asked: Asked, decisions: Iterable[Decision], since: int | None, window: Window = Window()
+) -> dict[int, Found]:  # fmt: skip
     """By number of the reader, by kind and value: the rows with the totals of each source."""
     levels = {d.levels for d in decisions}
     sources = [source for source in _sources() if any(source.shown(each) for each in levels)]
@@ -139,7 +146,7 @@ def _found(asked: Asked, decisions: Iterable[Decision], since: int | None) -> di
         if not sources:
             return {}
         raw.append(exp.or_(*(_among(source, fresh[source.kind]) for source in sources)))
-    view = asked.view(Predicates([], raw, [], Window()), needs)
+    view = asked.view(Predicates([], raw, [], window), needs)
     found: dict[int, Found] = {}
     for source in sources:
         for row in _of(asked, view, source):

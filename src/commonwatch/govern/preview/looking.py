@@ -155,9 +155,10 @@ class Looking:
             return page(asking, query, self._found([which] if ids else [exp.false()]), self.pages, "preview")
 
     def observables(self, reader: Reader) -> list[Observable]:
-        """What the reader could act on, of the owner's events of all time: that is what is published."""
+        """What the reader could act on because of the owner's events since then."""
         with self._asking(reader) as asking:
-            return observables(asking, Binding(self._view, reader), None)
+            window = Window(self._ground.since, FOREVER)
+            return observables(asking, Binding(self._view, reader), None, window=window)
 
     def visible(self, reader: Reader) -> dict[int, list[Span]]:
         """Handling number -> stretches of event time in which the reader sees its rows."""
