@@ -7,12 +7,17 @@ import shutil
 import threading
 from collections.abc import Iterator
 from contextlib import nullcontext
+from functools import partialmethod
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
+from litestar.testing import TestClient
 
 from commonwatch.agreements.reader import Reader
+from commonwatch.cli import main
+from commonwatch.cli.client import Client
 from commonwatch.errors import CommonwatchError, InvalidInput, NotFound, NotPermitted
 from commonwatch.govern.preview.shapes import Preview
 from commonwatch.govern.query import Rows
@@ -207,3 +212,22 @@ def test_own_rows_are_counted_by_label_and_age(hub: Hub, town: Town) -> None:
     assert {(r.event_class, r.rows) for r in found} == {("malware", 6), ("intrusion", 6), ("flow", 5)}
     assert next(r.by_age for r in found if r.event_class == "flow") == {1: 5}
     assert [r.rows for r in hub.ports().previews.own_rows(person(hub, town, "dune"), 30)] == [1]
+
+
+def test_the_command_says_in_words_what_the_hub_answers(
+    hub: Hub, town: Town, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "draft.json").write_text(json.dumps(draft()))
+    monkeypatch.setenv("COMMONWATCH_URL", "http://testserver.local")
+    monkeypatch.setenv("COMMONWATCH_TOKEN", town.tokens["alder"])
+    with TestClient(hub.app()) as app:
+        carry = httpx.MockTransport(
+            lambda asked: app.request(asked.method, str(asked.url), content=asked.read(), headers=asked.headers)
+        )
+        monkeypatch.setattr(Client, "__init__", partialmethod(Client.__init__, transport=carry))
+        assert main(["agreement", "preview", str(tmp_path / "draft.json"), "--rows", "1", "--days", "30"]) == 0
+    words = capsys.readouterr().out
+    assert "17 events of alder" in words
+    assert "birch, to operate or detect or respond" in words
+    assert "[cut by a limit (alder-service@2#no-web)]" in words
+    assert "12 new indicators" in words

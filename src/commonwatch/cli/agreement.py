@@ -21,8 +21,8 @@ from commonwatch.agreements.document import Agreement, Document
 from commonwatch.agreements.english import read, say
 from commonwatch.agreements.impact.world import World
 from commonwatch.agreements.terms import certificate, iep
+from commonwatch.cli import agreement_preview, drafting, life, seen
 from commonwatch.cli import agreement_questions as asked
-from commonwatch.cli import drafting, life, seen
 from commonwatch.cli.files import is_envelope
 from commonwatch.cli.files import jwk as _jwk
 from commonwatch.cli.files import text as _text
@@ -62,6 +62,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     one = _command(actions, "impact", "what a change newly shows and no longer shows", _impact)
     asked.add_impact(one)
     seen.add(actions)
+    agreement_preview.add(actions)
     drafting.add(actions)
     life.add(actions)
     one = _command(actions, "lint", "what is useless, contradictory or undercut in documents, with examples", _lint)

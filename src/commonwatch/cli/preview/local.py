@@ -47,7 +47,7 @@ def preview_here(args: argparse.Namespace) -> int:
         print(json.dumps(msgspec.to_builtins(made, str_keys=True), indent=2))
     else:
         ink = Ink(sys.stdout.isatty() and "NO_COLOR" not in os.environ)
-        print("\n".join([*_leaving(made, ink), "", *say(made.preview, draft.title, ink)]))
+        print("\n".join([*_leaving(made, ink), "", *say(made.preview, ink)]))
     return 0
 
 

@@ -7,6 +7,7 @@ only carrier of a meaning.
 from __future__ import annotations
 
 import shutil
+import textwrap
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -52,9 +53,9 @@ class Ink(NamedTuple):
         return self(text, "2")
 
 
-def say(made: Preview, title: str, ink: Ink) -> Iterator[str]:
+def say(made: Preview, ink: Ink) -> Iterator[str]:
     """The whole preview."""
-    yield ink.head(f"Preview of {made.document} version {made.version}: {title}")
+    yield ink.head(f"Preview of {made.document} version {made.version}: {made.title}")
     yield f"{made.total:,} events of {made.owner} from {made.since[:16]}Z to {made.until[:16]}Z ({made.days} days)"
     if not made.readers:
         yield "Nobody is named in this draft: nobody would see anything."
@@ -98,8 +99,11 @@ def _fields(fields: Sequence[FieldPreview], ink: Ink) -> Iterator[str]:
     shown = [f for f in fields if set(f.would) - {"withheld"}]
     if not shown:
         return
-    rows = [("field", "would be shown as", "now")]
-    rows += [(f.label, _points(f.would) + _more(f), _points(f.now) or "-") for f in shown]
+    rows = [("field", "would be shown as", "now", "by clause")]
+    rows += [
+        (f.label, _points(f.would) + _more(f), _points(f.now) or "-", ", ".join(c.partition("#")[2] for c in f.clauses))
+        for f in shown
+    ]
     yield from _indent(table(rows, ink))
 
 
@@ -148,9 +152,13 @@ def _staying(staying: Staying, total: int, ink: Ink) -> Iterator[str]:
         yield from _indent(table(rows, ink, right=(4,)))
     if staying.fields:
         yield "  Fields shown to nobody:"
-        fields = [("field", "why")]
-        fields += [(f.label, "; ".join(dict.fromkeys(map(because, f.because)))) for f in staying.fields]
-        yield from _indent(_indent(table(fields, ink)))
+        whys: dict[str, list[str]] = {}
+        for field in staying.fields:
+            whys.setdefault("; ".join(dict.fromkeys(map(because, field.because))), []).append(field.label)
+        for words, labels in whys.items():
+            yield from textwrap.wrap(
+                f"{words}: {', '.join(labels)}", 100, initial_indent="    ", subsequent_indent="      "
+            )
 
 
 def because(reason: Because) -> str:

@@ -84,7 +84,8 @@ def preview(places: Places, asked: Drafted, cancel: threading.Event | None = Non
         making = _Making(places, asked, looks, would)
         readers = tuple(making.reader(who) for who in named)
         return Preview(
-            owner=owner, document=asked.draft.id, version=asked.draft.version, days=asked.days,
+            owner=owner, document=asked.draft.id, version=asked.draft.version,
+            title=asked.draft.title, days=asked.days,
             since=instant_text(ground.since), until=instant_text(now), total=making.whole.total(),
             readers=readers, left_out=left_out, staying=making.staying(named, readers),
         )  # fmt: skip

@@ -39,7 +39,8 @@ class FieldPreview(msgspec.Struct, frozen=True, kw_only=True):
     """One clause field over the rows a reader sees: named point -> rows, now and under the draft.
 
     `granted` is the best the documents would give; where it is above what is shown, the gateway never sent more (what
-    comes after the signature is sent at the higher point). `because` explains the withheld ones under the draft.
+    comes after the signature is sent at the higher point). `clauses` allow what is shown under the draft, `because`
+    explains what is withheld.
     """
 
     field: str
@@ -47,6 +48,7 @@ class FieldPreview(msgspec.Struct, frozen=True, kw_only=True):
     granted: str | None
     now: dict[str, int]
     would: dict[str, int]
+    clauses: tuple[str, ...] = ()
     because: tuple[Because, ...] = ()
 
 
@@ -147,6 +149,7 @@ class Preview(msgspec.Struct, frozen=True, kw_only=True):
     owner: str
     document: str
     version: int
+    title: str
     since: str
     until: str
     days: int

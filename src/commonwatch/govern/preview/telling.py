@@ -117,6 +117,7 @@ def _field(name: FieldName, now: Sequence[Lot], would: Sequence[Lot], best: Best
     return FieldPreview(
         field=name, label=info.label, granted=point_name(info.family, total) if total != WITHHELD else None,
         now=points(now, name), would=points(would, name),
+        clauses=tuple(sorted({str(ref) for lot in would for ref in lot.decision.allowed.get(name, ())})),
         because=tuple(said(why, rows) for why, rows in found.most_common()),
     )  # fmt: skip
 
