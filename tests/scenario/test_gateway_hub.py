@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import stat
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -25,12 +21,11 @@ from commonwatch.gateway.downlink.witness import reconcile
 from commonwatch.gateway.enrol import enrol
 from commonwatch.gateway.journal import Journal
 from commonwatch.gateway.report import status
-from commonwatch.gateway.runtime import Runtime
 from commonwatch.gateway.state import StateFolder
 from commonwatch.wire.messages import Checkpoint, IndicatorItem, Indicators, SnapshotMessage, Withdraw, encode_line
 from doubles.hub import TinyHub, agreement, charter, now_us, revocation
+from doubles.site import CANARY, Site, until
 
-CANARY = "canary7f3a"
 YEAR = 365 * 86_400_000_000
 
 
@@ -40,65 +35,9 @@ def hub() -> Iterator[TinyHub]:
         yield made
 
 
-class Site:
-    """An enrolled gateway with a log of ten records that hold a canary in every private place."""
-
-    def __init__(self, folder: Path, hub: TinyHub) -> None:
-        self.hub = hub
-        self.folder = StateFolder(folder / "gw")
-        self.said: list[str] = []
-        enrol(hub.url, hub.code(), self.folder, name="front desk")
-        self.log = folder / "eve.json"
-        self.write(10)
-
-    def write(self, count: int) -> None:
-        """Append records."""
-        record = {
-            "timestamp": "2026-01-02T03:04:05.123456+0000", "event_type": "alert", "src_ip": "203.0.113.77",
-            "src_port": 50_123, "dest_ip": "10.1.2.3", "dest_port": 443, "proto": "TCP", "host": f"{CANARY}-sensor",
-            "http": {"hostname": "www.example.org", "url": f"/a?token={CANARY}", "http_user_agent": CANARY},
-            "alert": {"gid": 1, "signature_id": 7, "rev": 1, "signature": "ET SCAN", "severity": 2},
-        }  # fmt: skip
-        with self.log.open("a") as out:
-            out.write((json.dumps(record) + "\n") * count)
-
-    def once(self, patience: float = 20.0) -> dict[str, Any]:
-        """A single run."""
-        runtime = Runtime(self.folder, [self.log], self.said.append, once=True)
-        try:
-            return asyncio.run(runtime.run(patience))
-        finally:
-            runtime.journal.close()
-
-    @contextmanager
-    def running(self) -> Iterator[Runtime]:
-        """A gateway running beside the test."""
-        runtime = Runtime(self.folder, [self.log], self.said.append, once=False)
-        thread = threading.Thread(target=lambda: asyncio.run(runtime.run()))
-        thread.start()
-        try:
-            yield runtime
-        finally:
-            runtime.stop()
-            thread.join(20)
-            runtime.journal.close()
-
-    def sent(self) -> bytes:
-        """Everything the hub has opened, as text."""
-        return repr([(header, columns) for header, columns in self.hub.opened.values()]).encode()
-
-
 @pytest.fixture
 def site(tmp_path: Path, hub: TinyHub) -> Site:
     return Site(tmp_path, hub)
-
-
-def until(condition: Callable[[], bool], seconds: float = 15.0) -> None:
-    """Wait for something; fails when it does not come."""
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it did not happen in time"
-        time.sleep(0.02)
 
 
 def test_what_is_agreed_arrives_once_and_a_second_run_sends_nothing(site: Site, hub: TinyHub) -> None:

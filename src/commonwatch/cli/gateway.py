@@ -37,7 +37,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     importlib.import_module("commonwatch.cli.gateway_labels").add(subs)
     _add_enrol(subs)
     run = _sub(subs, "run", "read logs and send what the agreements allow", _run)
-    run.add_argument("inputs", nargs="+", type=Path, metavar="FILE_OR_DIR")
+    run.add_argument("inputs", nargs="*", type=Path, metavar="FILE_OR_DIR", help="logs to read; - is standard input")
     run.add_argument("--once", action="store_true", help="read to the end, wait for receipts, print a JSON summary")
     run.add_argument("--patience", type=float, default=None, metavar="SECONDS", help="with --once: give up after this")
     status = _sub(subs, "status", "what this gateway has read, sent and received", _status)
@@ -96,10 +96,13 @@ def _run(args: argparse.Namespace) -> int:
     from commonwatch.gateway.runtime import Runtime
 
     for path in args.inputs:
-        if not path.exists():
+        if str(path) != "-" and not path.exists():
             raise InvalidInput("no such file or folder", where=str(path), todo="name files or folders of logs")
     folder = _folder(args)
     _ = folder.identity
+    if not args.inputs and not folder.settings().listen:
+        todo = "name files or folders of logs, - for standard input, or listeners in settings.toml"
+        raise InvalidInput("there is nothing to read", where="FILE_OR_DIR", todo=todo)
     with folder.locked():
         runtime = Runtime(folder, args.inputs, _say, once=args.once)
         summary = asyncio.run(_until_signalled(runtime, args.patience if args.once else None))

@@ -117,6 +117,11 @@ class Journal:
         """Every file known."""
         return [Mark(*row) for row in self._all(_MARKS)]
 
+    def forget_marks(self, ids: Iterable[int]) -> None:
+        """Forget files that were read to their end and deleted."""
+        with self._transaction() as db:
+            db.executemany("DELETE FROM files WHERE id = ?", [(one,) for one in ids])
+
     def next_mark(self) -> int:
         """A number for a new file."""
         return int(self._all("SELECT coalesce(max(id), 0) + 1 FROM files")[0][0])

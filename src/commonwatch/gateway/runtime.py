@@ -7,6 +7,7 @@ action of the core is done in order; a stop at any moment is safe. What is said 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 import sqlite3
 import threading
@@ -27,10 +28,11 @@ from commonwatch.gateway.edge import edge_keys
 from commonwatch.gateway.journal import Journal, Mark, Spooled
 from commonwatch.gateway.labels import labeller_of
 from commonwatch.gateway.link import Link
+from commonwatch.gateway.listening.listeners import Listeners
 from commonwatch.gateway.narrow import narrow
 from commonwatch.gateway.reading.collect import Collector, Sealer
 from commonwatch.gateway.report import counts_of, declared_mappings, geo_table, labelling_file, own_networks, summary
-from commonwatch.gateway.state import StateFolder
+from commonwatch.gateway.state import Settings, StateFolder
 from commonwatch.ingest.source import Source
 from commonwatch.wire.batch import unseal
 from commonwatch.wire.messages import Checkpoint, Downlink, Heartbeat, SnapshotMessage
@@ -40,6 +42,10 @@ TICK = 0.1
 WINDOW = 64
 PROVEN = "proven-time"
 REST_AFTER_FAULT = 2.0
+#: Seconds between looks for received segments that can be deleted.
+TIDY = 5.0
+#: The input that is standard input.
+STDIN = "-"
 
 
 class Runtime:
@@ -49,6 +55,7 @@ class Runtime:
         identity, settings, key = folder.identity, folder.settings(), folder.signing_key
         self._say, self._once, self._settings, self._folder = say, once, settings, folder
         self._said: dict[str, float] = {}
+        self._tidied = 0.0
         self.journal = Journal(folder.path / "gateway.db")
         self._clock = Clock(floor=int(self.journal.note(PROVEN) or b"0"))
         self._keeper = PolicyKeeper(self.journal, identity, edge_keys(folder.root, identity.org), self._clock)
@@ -69,8 +76,10 @@ class Runtime:
                 clock=self._clock.now, declared=declared, format="declared_rows" if declared else None,
             )  # fmt: skip
 
+        self._listeners = self._listeners_of(inputs, settings)
+        files = [path for path in inputs if str(path) != STDIN] + ([self._listeners.path] if self._listeners else [])
         self._collector = Collector(
-            inputs, self.journal, sealer=self._sealer, labeller=labeller, source=source, clock=self._clock
+            files, self.journal, sealer=self._sealer, labeller=labeller, source=source, clock=self._clock
         )
         self._link = Link(identity.url, identity.gateway, key, self._clock)
         self._protocol = p.Protocol(random.random)
@@ -83,6 +92,10 @@ class Runtime:
 
     async def run(self, patience: float | None = None) -> dict[str, Any]:
         """Run until stopped, or with `once` until everything is read and acknowledged; what this run did."""
+        async with self._listeners.running() if self._listeners else contextlib.nullcontext():
+            return await self._run(patience)
+
+    async def _run(self, patience: float | None) -> dict[str, Any]:
         before, began = self.journal.counts(), self._clock.tick()
         reader = threading.Thread(target=self._collect, name="collect", daemon=True)
         reader.start()
@@ -103,6 +116,14 @@ class Runtime:
     def stop(self) -> None:
         """End the run soon; safe from any thread."""
         self._stop.set()
+
+    def _listeners_of(self, inputs: Sequence[Path], settings: Settings) -> Listeners | None:
+        """What listens, if the settings or the command line name anything that does."""
+        stdin = any(str(path) == STDIN for path in inputs)
+        if not stdin and not settings.listen:
+            return None
+        most = settings.spool_mb * 1_048_576
+        return Listeners(self._folder.path, settings.listen, most, self._tell, stdin=stdin)
 
     def _restore(self) -> None:
         try:
@@ -294,7 +315,14 @@ class Runtime:
             waiting = await asyncio.to_thread(self.journal.waiting, WINDOW)
             self._events.put_nowait(p.Queued(self._clock.tick(), tuple(uid for uid, _ in waiting)))
             await asyncio.to_thread(self._inbox.write_out)
+            await asyncio.to_thread(self._tidy)
             await asyncio.sleep(TICK)
+
+    def _tidy(self) -> None:
+        """Let go of received segments that were read and committed."""
+        if self._listeners is not None and self._clock.tick() - self._tidied >= TIDY:
+            self._tidied = self._clock.tick()
+            self.journal.forget_marks(self._listeners.segments.drop_read(self.journal.marks()))
 
     # The reading thread ---------------------------------------------------------------------------------------------
 
@@ -322,7 +350,7 @@ class Runtime:
             self._stop.wait(REST_AFTER_FAULT)
 
     def _rest(self, policy: Policy) -> None:
-        if self._once:
+        if self._once and (self._listeners is None or self._listeners.read_in):
             self._collector.flush(policy)
             self._read_all.set()
         else:

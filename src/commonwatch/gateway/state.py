@@ -13,6 +13,7 @@ import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -47,10 +48,21 @@ class Identity(msgspec.Struct, frozen=True):
         return Ed25519PublicKey.from_public_bytes(self.owner_key)
 
 
+class Listen(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One listener. Files are relative to the folder; TLS needs `cert` and `key`, HTTP beyond loopback a token."""
+
+    kind: Literal["syslog-udp", "syslog-tcp", "syslog-tls", "http"]
+    address: str
+    cert: str = ""
+    key: str = ""
+    token_file: str = ""
+
+
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`settings.toml` in the folder; every line of it may be absent.
 
     `spool_mb` bounds the spool on disk. `mappings`: path pattern (`/var/log/router/*.csv`) -> declared mapping file.
+    `listen`: what tools may send to by themselves.
     """
 
     zone: str = "UTC"
@@ -59,6 +71,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     geo: str = ""
     spool_mb: int = 2_048
     mappings: dict[str, str] = {}
+    listen: tuple[Listen, ...] = ()
 
 
 class StateFolder:
