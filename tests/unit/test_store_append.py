@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import random
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from itertools import groupby
 
 import pytest
@@ -38,6 +41,48 @@ def test_a_batch_is_stored_once_however_often_it_is_sent(store):
     assert not store.has(3)
     assert len(stored(store, "handling")) == 50
     assert store.watermark() == (1, NOW)
+
+
+def together(store: Store, batches: list) -> list[int | str]:
+    """What each append gives when all of them wait for the writer at once."""
+    with ThreadPoolExecutor(len(batches)) as pool:
+        with store._writer:
+            waiting = [pool.submit(store.append, each) for each in batches]
+            until = time.monotonic() + 10
+            while len(store._waiting) < len(batches) and time.monotonic() < until:
+                time.sleep(0.005)
+        return ["failed" if w.exception() else w.result() for w in waiting]
+
+
+def test_batches_that_wait_are_written_together_and_each_once(store):
+    known = events(30, seed=1)
+    store.append(batch("acme", known, uid=1))
+    more = [batch("acme", [dict(e, event_uid=bytes([n]) * 16) for e in known], uid=n) for n in (2, 3, 4)]
+    sent = [
+        *more,
+        batch("acme", known, uid=1),
+        batch("bolt", events(20, seed=2), uid=9),
+        batch("bolt", events(20, seed=2), uid=9),
+    ]
+    assert sorted(together(store, sent)) == [0, 0, 20, 30, 30, 30]
+    assert store.watermark()[0] == 5
+    rows = stored(store, "batch_uid", "arrival", "handling")
+    assert Counter(r["batch_uid"] for r in rows) == {1: 30, 2: 30, 3: 30, 4: 30, 9: 20}
+    assert {r["batch_uid"]: r["arrival"] for r in rows}.keys() == {1, 2, 3, 4, 9}
+    assert sorted({r["arrival"] for r in rows}) == [1, 2, 3, 4, 5]
+    named = {h.no: h.owner for h in store.handlings}
+    assert all(named[r["handling"]] == ("bolt" if r["batch_uid"] == 9 else "acme") for r in rows)
+
+
+def test_what_could_not_be_written_is_written_when_it_is_sent_again(store, monkeypatch):
+    made = [batch("acme", events(10, seed=n), uid=n) for n in (1, 2, 3)]
+    store.append(made[0])
+    with monkeypatch.context() as broken:
+        broken.setattr("commonwatch.store.append._row", lambda *_: [None])
+        assert together(store, made) == [0, "failed", "failed"]
+    assert store.watermark()[0] == 1
+    assert sorted(together(store, made)) == [0, 10, 10]
+    assert Counter(r["batch_uid"] for r in stored(store, "batch_uid")) == {1: 10, 2: 10, 3: 10}
 
 
 def test_numbers_and_rows_survive_a_restart(tmp_path):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from typing import Any
 
 import msgspec
@@ -184,11 +185,20 @@ def _rung(rung: layout.Rung, values: pa.Array, batch: StoredBatch) -> pa.Array:
         return pa.nulls(len(values), kind)
     if pa.types.is_list(kind):
         return _list_rung(rung, values, batch)
+    if rung.rung == "range" and 0 <= pc.min(values).as_py() <= pc.max(values).as_py() < 1 << 16:
+        return _ranges().take(values)
     encoded = values.dictionary_encode()
     step = _step(rung)
     shown = pa.array([None if v is None else step(v) for v in encoded.dictionary.to_pylist()], kind)
     made = shown.take(encoded.indices)
     return pc.if_else(_held_as(rung, batch), values, made) if rung.rung == "domain" else made
+
+
+@cache
+def _ranges() -> pa.Array:
+    """The range of every port, by port."""
+    step = _step(next(rung for rung in layout.RUNGS if rung.rung == "range"))
+    return pa.array([step(port) for port in range(1 << 16)], pa.int32())
 
 
 def _list_rung(rung: layout.Rung, values: pa.Array, batch: StoredBatch) -> pa.Array:

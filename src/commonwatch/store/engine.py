@@ -18,6 +18,9 @@ from commonwatch.store import layout
 
 FILE = "events.duckdb"
 _SPILL = "8GB"
+#: The write-ahead log is folded into the file when it is this large: a batch is some megabytes of it, and folding costs
+#: as much as writing a few of them. Reading it back after a crash takes about a second.
+_LOG = "128MB"
 
 
 def closed() -> Unavailable:
@@ -51,6 +54,7 @@ def connect(folder: Path, memory_limit: str | None, threads: int | None) -> duck
         "temp_directory": str(spill),
         "max_temp_directory_size": _SPILL,
         "enable_progress_bar": "false",
+        "checkpoint_threshold": _LOG,
     }
     for name, value in settings.items():
         con.execute(f"SET {name} = {_quoted(value)}")

@@ -85,6 +85,11 @@ class Plan:
             held = self._held(known, profiles[profile])
             self.numbers.append(self._number(known, Key(owner, event_class, tlp, severity, site, held)))
 
+    @property
+    def adds(self) -> bool:
+        """Whether it needs numbers that are not there yet."""
+        return bool(self.new_held or self.new_numbers)
+
     def write(self, con: duckdb.DuckDBPyConnection) -> None:
         """Insert the new numbers, inside the caller's transaction."""
         if self.new_held:

@@ -1,8 +1,8 @@
 """The store: one file of events, one writer, many readers through sessions.
 
-Rules held here: a batch is stored exactly once, however often it is sent, and is on disk before `append` returns; its
-handling numbers are given in the same transaction; `arrival` rises by one per stored batch; a plain view anywhere
-refuses to start.
+Rules held here: a batch is stored exactly once, however often it is sent, and is on disk before `append` returns;
+batches that come while one is written are written together (`append.py`); its handling numbers are given in the same
+transaction; `arrival` rises by one per stored batch; a plain view anywhere refuses to start.
 """
 
 # ruff: noqa: S608 - table and column names come from `layout` and from our own serial numbers, never from outside
@@ -15,16 +15,16 @@ from pathlib import Path
 from typing import Self
 
 import duckdb
-import numpy as np
 import pyarrow as pa
 from sqlglot import exp
 
 from commonwatch.errors import Conflict, Unavailable
 from commonwatch.store import batch as batches
 from commonwatch.store import engine, layout
+from commonwatch.store.append import Waiting, Writing
 from commonwatch.store.batch import StoredBatch
 from commonwatch.store.compact import settle
-from commonwatch.store.handling import Dictionary, Handling, Plan
+from commonwatch.store.handling import Dictionary, Handling
 from commonwatch.store.session import Session, assert_secure, render
 
 
@@ -40,6 +40,7 @@ class Store:
         row = con.execute("SELECT max(arrival), max(received), sum(n)::BIGINT FROM store.main.batch").fetchone()
         self._arrival, self._received, self._rows = (value or 0 for value in row or (0, 0, 0))
         self._removals = 0
+        self._waiting: list[Waiting] = []
 
     @classmethod
     def open(cls, folder: Path, *, memory_limit: str | None = None, threads: int | None = None) -> Self:
@@ -54,17 +55,29 @@ class Store:
 
     def append(self, batch: StoredBatch) -> int:
         """Store a batch, durably; returns how many rows were stored now (0: this batch was stored before)."""
-        found, index = batches.labels(batch)
+        mine = Waiting(batch)
+        with self._names:
+            self._waiting.append(mine)
         with self._writer:
-            plan = self._handlings.plan(batch.org, found, list(batch.profiles) or [{}])
-            numbers = np.array(plan.numbers, np.int32)[index] if found else np.array([], np.int32)
-            rows = batches.table(batch, numbers, self._arrival + 1)
-            if not self._commit(batch, plan, rows):
-                return 0
-            self._handlings.adopt(plan)
-            self._arrival, self._received = self._arrival + 1, max(self._received, batch.received)
-            self._rows += batch.rows
-        return batch.rows
+            if not mine.done:
+                with self._names:
+                    group, self._waiting = self._waiting, []
+                self._write(group)
+        if mine.failed:
+            raise Unavailable("a batch could not be stored", todo="it will be sent again")
+        return mine.stored
+
+    def _write(self, group: list[Waiting]) -> None:
+        """Store what waits. Whatever goes wrong, everyone learns how its own batch fared."""
+        try:
+            with self._cursor() as cursor:
+                writing = Writing(cursor, self._handlings, self._arrival)
+                for batch in writing.store(group):
+                    self._arrival, self._received = self._arrival + 1, max(self._received, batch.received)
+                    self._rows += batch.rows
+        finally:
+            for each in group:
+                each.failed, each.done = each.failed or not each.done, True
 
     def has(self, batch_uid: int) -> bool:
         """Whether this batch is stored."""
@@ -188,30 +201,6 @@ class Store:
             yield cursor
         finally:
             cursor.close()
-
-    def _commit(self, batch: StoredBatch, plan: Plan, rows: pa.Table) -> bool:
-        """One transaction: the batch's id, its new handling numbers, its rows. False: it was there before."""
-        with self._cursor() as cursor:
-            cursor.register("incoming_rows", rows)
-            try:
-                cursor.execute("BEGIN")
-                self._insert_batch(cursor, batch)
-                plan.write(cursor)
-                cursor.execute("INSERT INTO store.main.tail SELECT * FROM incoming_rows")
-                cursor.execute("COMMIT")
-            except duckdb.ConstraintException:
-                cursor.execute("ROLLBACK")
-                return False
-            except duckdb.Error:
-                raise Unavailable("a batch could not be stored", todo="it will be sent again") from None
-        return True
-
-    def _insert_batch(self, cursor: duckdb.DuckDBPyConnection, batch: StoredBatch) -> None:
-        values = [
-            batches.signed(batch.batch_uid), batch.gateway, batch.org, batch.seq,
-            batches.digest(batch), batch.rows, self._arrival + 1, batch.received,
-        ]  # fmt: skip
-        cursor.execute("INSERT INTO store.main.batch VALUES (?, ?, ?, ?, ?, ?, ?, ?)", values)
 
 
 def _union(tables: list[str], columns: list[str]) -> exp.Select:

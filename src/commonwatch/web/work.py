@@ -55,7 +55,7 @@ class Pool:
 class Workers:
     """Three pools: brief look-ups, the engine's questions, and batches that come in."""
 
-    def __init__(self, *, engine: int = 4, intake: int = 2) -> None:
+    def __init__(self, *, engine: int = 4, intake: int = 6) -> None:
         self._brief = Pool("brief", 8, 2048)
         self._engine = Pool("engine", engine, 64, share=engine + 12)
         self._intake = Pool("intake", intake, 64)
