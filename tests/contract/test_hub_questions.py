@@ -34,7 +34,7 @@ def hub(town: Town, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
 
 @pytest.fixture
 def ask(hub: Hub) -> Questions:
-    return Questions(hub.core.policy)
+    return Questions(hub.core.policy, hub.core.templates)
 
 
 def person(org: str, role: str, *communities: str, operator: bool = False) -> Principal:

@@ -39,7 +39,7 @@ def representatives(space, docs, rng, count):
             yield Box(1, 1, *(mask & -mask for mask in (classes, sites, tlps, severities)), 1 << age)
 
 
-@examples(25)
+@examples(12)
 @given(TWO_OWNERS, FIELD, st.data())
 def test_who_sees_equals_brute_force(documents, field, data):
     at_least = data.draw(gen.pick(list(points(FIELDS[field].family).values())[1:]))
@@ -138,7 +138,7 @@ def without_clause(docs, document, number):
     return with_document(docs, msgspec.structs.replace(document, clauses=left))
 
 
-@examples(60)
+@examples(40)
 @given(gen.owner_documents())
 def test_findings_hold_what_they_say(docs):
     """Leaving out a contained share hides nothing; a limit that covers nothing reveals nothing; witnesses are cases."""

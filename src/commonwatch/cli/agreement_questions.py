@@ -209,7 +209,9 @@ def _from_folder(args: argparse.Namespace) -> WhoSees:
             raise NotFound(f"no organisation {args.org}", where="--org", todo="see: commonwatch hub org list")
         reader = Reader(info.org, info.roles, info.communities, "operate")  # type: ignore[arg-type]
         asked = AskSees(field=args.field, at_least=args.at_least, **_labels(args))
-        return Questions(office.policy).who_sees(Principal("person", "command", info.name, reader), asked)
+        return Questions(office.policy, office.templates).who_sees(
+            Principal("person", "command", info.name, reader), asked
+        )
     finally:
         office.close()
 

@@ -13,6 +13,9 @@ import msgspec
 from commonwatch.agreements.document import Duties
 from commonwatch.agreements.reader import Role
 
+#: Sector, region, size of an organisation.
+Traits = tuple[str, str, str]
+
 
 class Member(msgspec.Struct, frozen=True):
     """An organisation: what clauses may name it by, and its public attributes (sector such as Q86, region GB-LND)."""
@@ -23,6 +26,11 @@ class Member(msgspec.Struct, frozen=True):
     sector: str = ""
     region: str = ""
     size: str = ""
+
+    @property
+    def traits(self) -> Traits:
+        """Sector, region, size."""
+        return (self.sector, self.region, self.size)
 
 
 class Plan(msgspec.Struct, frozen=True):
@@ -37,7 +45,8 @@ class World(msgspec.Struct, frozen=True):
     """Everything around the documents.
 
     `known`: members and communities are all there are. `sites`: owner -> the sites its labelling rules set; an owner
-    that is not in it is not asked about. `terms`: community -> the duties it expects.
+    that is not in it is not asked about. `terms`: community -> the duties it expects. `crowd`: the
+    traits of further organisations, which are there but not told apart.
     """
 
     members: tuple[Member, ...] = ()
@@ -46,6 +55,7 @@ class World(msgspec.Struct, frozen=True):
     sites: Mapping[str, tuple[str, ...]] = {}
     plans: tuple[Plan, ...] = ()
     terms: Mapping[str, Duties] = {}
+    crowd: tuple[Traits, ...] = ()
 
     def member(self, org: str) -> Member | None:
         """The organisation of this name."""

@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from commonwatch.agreements.document import Agreement, CommunityCharter, Count, Document, Share
+from commonwatch.agreements.document import Agreement, CommunityCharter, Count, Document, Duties, Share
 from commonwatch.agreements.drafted import author_of, draft_from, drafted
 from commonwatch.agreements.effective import LiveAgreement, OwnerDocuments, accepted, addresses
 from commonwatch.agreements.impact.changes import Impact, impact, together
@@ -32,14 +32,15 @@ from commonwatch.govern.policy import OrgInfo
 from commonwatch.hub.registry.complete import plain_of
 from commonwatch.hub.registry.live import Policy
 from commonwatch.hub.registry.resolve import Resolved
+from commonwatch.hub.templates.shelf import Shelf
 from commonwatch.web.ports import AskImpact, AskSees, ImpactInfo, Principal, SeenInfo, WhatSees
 
 
 class Questions:
     """The port."""
 
-    def __init__(self, policy: Policy) -> None:
-        self._policy = policy
+    def __init__(self, policy: Policy, shelf: Shelf) -> None:
+        self._policy, self._shelf = policy, shelf
 
     def impact(self, principal: Principal, asked: AskImpact) -> ImpactInfo:
         """What a draft, or the end of a document, would do. Raises InvalidInput with a path, NotPermitted, NotFound."""
@@ -53,8 +54,9 @@ class Questions:
             draft = _draft(asked.document, resolved.orgs)
             changes = _beginning(resolved, principal, draft)
         found, findings = Impact(), list[Finding]()
+        terms = self._terms(principal) if draft else {}
         for old, new in changes:
-            world = _world(resolved, me, [old, new])
+            world = msgspec.structs.replace(_world(resolved, me, [old, new]), terms=terms)
             found = together([found, impact(old, new, world)])
             findings += [f for f in lint(draft, new, world) if f not in findings] if draft else []
         partial = any(old.owner != me for old, _ in changes)
@@ -62,6 +64,11 @@ class Questions:
             newly=found.newly, no_longer=found.no_longer, newly_counted=found.newly_counted,
             no_longer_counted=found.no_longer_counted, findings=tuple(findings), partial=partial,
         )  # fmt: skip
+
+    def _terms(self, principal: Principal) -> dict[str, Duties]:
+        """Community -> the duties of the template its steward published last."""
+        found = sorted(self._shelf.of(principal), key=lambda info: info.published or 0)
+        return {info.community: info.template.duties for info in found if info.community}
 
     def who_sees(self, principal: Principal, asked: AskSees) -> WhoSees:
         """Who sees a field of the principal's own events. Raises InvalidInput."""
@@ -153,13 +160,17 @@ def _world(resolved: Resolved, me: str, documents: Iterable[OwnerDocuments]) -> 
     listed = list(documents)
     named = {org for docs in listed for a in docs.agreements for org in _named(a)}
     live = [a for a in _own(resolved, me).agreements if a.state == "active"]
-    members = tuple(
-        member(org)
+    everyone = {org.org: member(org) for org in resolved.orgs.values()}
+    shown = {
+        org.org
         for org in resolved.orgs.values()
         if org.org == me or org.org in named or communities & set(org.communities) or _reached(live, org)
-    )
-    known = {c for org in resolved.orgs.values() for c in org.communities}
-    return World(members, tuple(sorted(known)), known=True)
+    }
+    known = {c for org in everyone.values() for c in org.communities}
+    return World(
+        tuple(m for name, m in everyone.items() if name in shown), tuple(sorted(known)), known=True,
+        crowd=tuple(m.traits for name, m in everyone.items() if name not in shown),
+    )  # fmt: skip
 
 
 def _named(live: LiveAgreement) -> Iterator[str]:

@@ -18,13 +18,12 @@ from commonwatch.agreements.impact.boxes import Box, overlap
 from commonwatch.agreements.impact.findings.kinds import Finding
 from commonwatch.agreements.impact.findings.subject import Subject
 from commonwatch.agreements.impact.levels import Levels, levels_of
-from commonwatch.agreements.impact.world import Member
+from commonwatch.agreements.impact.world import Member, Traits
 from commonwatch.agreements.lattice import WITHHELD, Point, top_of
 from commonwatch.events.fields import FAMILIES, FIELDS, FieldName
 from commonwatch.events.rungs import rung
 
 CROWD = 5
-Traits = tuple[str, ...]
 Crowd = tuple[tuple[Traits, int], ...]
 Shown = tuple[tuple[FieldName, Point], ...]
 _TRAITS: tuple[FieldName, ...] = ("owner_sector", "owner_region", "owner_size")
@@ -58,14 +57,14 @@ def _plans(subject: Subject) -> Iterator[Finding]:
 
 def _cells(subject: Subject, mine: Member) -> Iterator[Finding]:
     fields: list[FieldName] = ["owner", *_TRAITS]
-    crowd = tuple(sorted(Counter(_traits(member) for member in subject.world.members).items()))
-    if _alike(crowd, _traits(mine), _finest(subject)) >= CROWD:
+    crowd = tuple(sorted(Counter([*(member.traits for member in subject.world.members), *subject.world.crowd]).items()))
+    if _alike(crowd, mine.traits, _finest(subject)) >= CROWD:
         return
     telling = [(path, box) for path, share, box in subject.shares() if _tells(share)]
     small: list[tuple[Box, Levels, int]] = []
     for where, shown in levels_of(subject.regions, fields, [box for _, box in telling]):
         hidden = shown.pop("owner", WITHHELD) != top_of("owner")
-        if hidden and (alike := _alike(crowd, _traits(mine), tuple(shown.items()))) < CROWD:
+        if hidden and (alike := _alike(crowd, mine.traits, tuple(shown.items()))) < CROWD:
             small.append((where, shown, alike))
     for path, box in telling:
         yield from islice(_cell(subject, path, box, small), 1)
@@ -88,10 +87,6 @@ def _finest(subject: Subject) -> Shown:
 
 def _tells(share: Share) -> bool:
     return any(isinstance(getattr(share.fields, trait), str) for trait in _TRAITS)
-
-
-def _traits(member: Member) -> Traits:
-    return (member.sector, member.region, member.size)
 
 
 @lru_cache(maxsize=4_096)
