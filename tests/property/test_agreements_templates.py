@@ -18,7 +18,8 @@ from commonwatch.agreements.effective import LiveAgreement, OwnerDocuments, effe
 from commonwatch.agreements.english import read, say
 from commonwatch.agreements.lattice import leq
 from commonwatch.agreements.reader import PURPOSES, Reader
-from commonwatch.agreements.templates import Exceptions, instantiate
+from commonwatch.agreements.templates import Exceptions, attempt, instantiate
+from commonwatch.agreements.templates.fleet import batch
 from commonwatch.agreements.templates.template import Template
 from commonwatch.errors import InvalidInput
 from commonwatch.events.fields import FIELDS
@@ -161,3 +162,35 @@ def test_an_exception_that_would_reveal_more_is_refused():
     taken = Limit(id="people", fields=Fields(user="exact"))
     with pytest.raises(InvalidInput, match="has a clause of that name"):
         instantiate(shipped()["sme-alone"], 2, values, Exceptions(limits=(taken,)))
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=6),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=6), inner, max_size=3),
+    max_leaves=6,
+)
+
+
+@settings(max_examples=60)
+@given(chosen(), st.data())
+def test_anything_given_for_a_parameter_is_a_draft_or_a_problem_with_a_path(choice, data):
+    template, level, values = choice
+    name = data.draw(st.sampled_from([*template.by_name, "starts", "title", "nothing"]))
+    draft, found = attempt(template, level, {**values, name: data.draw(JSON)})
+    assert (draft is None) == bool(found)
+    assert all(f.path.startswith("$.") and f.message and f.todo for f in found)
+
+
+@settings(max_examples=60)
+@given(st.text(max_size=60), st.sampled_from(["owner,level\n", "owner;sites;withhold\n", ""]))
+def test_no_file_breaks_a_batch(text, head):
+    try:
+        found = batch(
+            shipped()["sme-alone"],
+            head + text,
+            1,
+            {"community": "shield", "starts": "2027-01-01", "ends": "2027-01-02"},
+        )
+    except InvalidInput:
+        return
+    assert all(fault.row > 1 and fault.message for fault in found.faults)

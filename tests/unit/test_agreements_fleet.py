@@ -163,7 +163,7 @@ def test_no_file_breaks_it(text):
         (lambda t: t["parameters"].pop(1), "$.clauses[1].clause.to.communities"),
         (lambda t: t["clauses"][2].update(level=7), "$.clauses[2].level"),
         (lambda t: t["clauses"][2].update(since=1), "$.clauses[2].since"),
-        (lambda t: t["clauses"][5].update(since=4, clause={"kind": "limit", "id": "late", "fields": {"src_ip": "scope"}}), "$.clauses[5].since"),
+        (lambda t: t["clauses"][5].update(since=4, clause={"kind": "limit", "id": "late", "fields": {"src_ip": "scope"}}), "$.levels[4]"),
         (lambda t: t["clauses"].append(dict(t["clauses"][0])), "$.levels[0]"),
         (lambda t: t.update(community="shield"), "$.parameters"),
     ],

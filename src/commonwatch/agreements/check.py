@@ -58,10 +58,11 @@ def problems(document: Document) -> Iterator[Problem]:
         what = "a version after the first names the hash of the one it replaces, the first names none"
         todo = "give `previous` the SHA-256 of the version before, or leave it out of version 1"
         yield Problem("$.previous", what, todo)
-    ids = [c.id for c in document.clauses]
+    seen: set[str] = set()
     for i, clause in enumerate(document.clauses):
-        if clause.id in ids[:i]:
+        if clause.id in seen:
             yield Problem(f"$.clauses[{i}].id", f"the clause id {clause.id!r} is used twice", "choose another name")
+        seen.add(clause.id)
         yield from _clause(f"$.clauses[{i}]", clause)
     if isinstance(document, Agreement):
         yield from _parties(document)

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from typing import Any
 
 import msgspec
 
 from commonwatch.agreements.check import problems
 from commonwatch.agreements.decode import KINDS, MAX_BYTES, canonical, digest, parse, plain, to_yaml
-from commonwatch.agreements.diagnose.faults import Fault, faults
+from commonwatch.agreements.diagnose.faults import MOST_FAULTS, Fault, faults
 from commonwatch.agreements.diagnose.lines import line_of, lines
 from commonwatch.agreements.document import BLANK_KEY, Clause, Document, Limit
 from commonwatch.agreements.english import GRAMMAR, read, say, say_clause
@@ -98,7 +99,8 @@ def _of_plain(given: Any) -> Diagnosis:
 def _of_document(document: Document, blanks: list[Fault]) -> Diagnosis:
     """A document whose types fit: what `check` finds, and what can be said."""
     already = {fault.path for fault in blanks}
-    found = blanks + [Fault(p.path, p.what, p.todo) for p in problems(document) if p.path not in already]
+    more = (Fault(p.path, p.what, p.todo) for p in problems(document) if p.path not in already)
+    found = blanks + list(islice(more, MOST_FAULTS))
     sayable = all(fault.path.endswith(".key") for fault in found)
     return Diagnosis(
         document=plain(document), yaml=to_yaml(document), text=say(document) if sayable else None,
@@ -127,6 +129,8 @@ def _clauses_alone(given: dict[str, Any]) -> tuple[list[Sentence], list[Fault]]:
         wrong += bad
         if not bad:
             said += _try_say(msgspec.convert(one, kind))
+        if len(wrong) > MOST_FAULTS:
+            break
     return said, wrong
 
 
@@ -145,7 +149,7 @@ def _blanks(given: dict[str, Any]) -> tuple[dict[str, Any], list[Fault]]:
         return given, []
     filled = []
     for number, party in enumerate(parties):
-        blank = isinstance(party, dict) and party.get("key") in {None, ""} and "role" in party
+        blank = isinstance(party, dict) and party.get("key") in (None, "") and "role" in party
         filled.append({**party, "key": BLANK_KEY} if blank else party)
         if blank:
             todo = "let the organisation make a signing key; its thumbprint comes here"

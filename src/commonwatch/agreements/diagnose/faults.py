@@ -8,12 +8,16 @@ from __future__ import annotations
 
 import types
 from collections.abc import Iterator
+from itertools import islice
 from typing import Annotated, Any, Union, get_args, get_origin
 
 import msgspec
 from msgspec import UnsetType
 
 from commonwatch.agreements.diagnose import advice
+
+#: Nobody reads more than so many problems at once; the rest is told when these are gone.
+MOST_FAULTS = 100
 
 
 class Fault(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -30,7 +34,7 @@ def faults(value: Any, kind: Any, path: str = "$") -> Iterator[Fault]:
     try:
         msgspec.convert(value, kind)
     except msgspec.ValidationError as error:
-        inside = list(_inside(value, kind, path))
+        inside = list(islice(_inside(value, kind, path), MOST_FAULTS))
         yield from inside or [_blame(value, kind, path, str(error))]
 
 

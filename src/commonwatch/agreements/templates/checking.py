@@ -1,8 +1,8 @@
 """What types cannot say about a template: every problem at once, each with its path.
 
 Rules held here: levels are 0, 1, 2 and so on; exactly one owner is asked for; a mark names a parameter of the right
-kind that is there when the clause is; a limit that begins at a level names nothing lower levels show more of; every
-level makes a valid agreement.
+kind that is there when the clause is; every level makes a valid agreement, and shows everything the one before shows
+(proven by the impact algebra, so a limit that begins at a level names nothing that lower levels show more of).
 """
 
 from __future__ import annotations
@@ -11,13 +11,12 @@ from collections.abc import Iterator
 from typing import Any
 
 from commonwatch.agreements.diagnose.faults import Fault
-from commonwatch.agreements.document import Clause, Count, Limit, Share, levels, named
-from commonwatch.agreements.lattice import Point, leq, precision_point
+from commonwatch.agreements.document import Agreement, Limit
+from commonwatch.agreements.templates.effects import narrowed
 from commonwatch.agreements.templates.instantiate import attempt
 from commonwatch.agreements.templates.template import MARK, PARTIES, Kind, Tagged, Template
 from commonwatch.agreements.templates.values import STANDARD
 from commonwatch.errors import InvalidInput
-from commonwatch.events.fields import FAMILIES, FIELDS, FieldName
 
 _ORGS: tuple[Kind, ...] = (*PARTIES, "organisations")
 _COMMUNITIES: tuple[Kind, ...] = ("community", "communities")
@@ -37,7 +36,6 @@ def template_problems(template: Template) -> list[Fault]:
     found = [*_parameters(template), *_levels(template)]
     for number, tagged in enumerate(template.clauses):
         found += _marks(template, f"$.clauses[{number}].clause", tagged)
-        found += _since(template, f"$.clauses[{number}]", tagged)
     return found or list(_each_level(template))
 
 
@@ -63,6 +61,8 @@ def _levels(template: Template) -> Iterator[Fault]:
     for number, tagged in enumerate(template.clauses):
         if tagged.level >= len(numbers) or tagged.since > tagged.level:
             yield Fault(f"$.clauses[{number}].level", "there is no such level", "choose one of the levels above")
+        if tagged.since and not isinstance(tagged.clause, Limit):
+            yield Fault(f"$.clauses[{number}].since", "only a limit begins and ends", "give its first level as `level`")
 
 
 def _marks(template: Template, path: str, tagged: Tagged) -> Iterator[Fault]:
@@ -84,41 +84,18 @@ def _marks(template: Template, path: str, tagged: Tagged) -> Iterator[Fault]:
                 yield Fault(f"{path}.{where}", f"{name!r} is asked for only at a later level", todo)
 
 
-def _since(template: Template, path: str, tagged: Tagged) -> Iterator[Fault]:
-    """A limit that begins at a level, where a lower level shows more than it allows: the levels would not grow."""
-    if not isinstance(tagged.clause, Limit) or not tagged.since:
-        if tagged.since:
-            yield Fault(f"{path}.since", "only a limit begins and ends", "give its first level as `level`")
-        return
-    limit = tagged.clause
-    lower = [t.clause for t in template.clauses if t.level < tagged.since and not isinstance(t.clause, Limit)]
-    if any(not _allows(limit, clause) for clause in lower):
-        yield Fault(f"{path}.since", "a lower level shows more than this limit allows", "let it begin at level 0")
-
-
-def _allows(limit: Limit, clause: Clause) -> bool:
-    """Whether the limit, wherever it covers, cuts nothing of this clause."""
-    if isinstance(clause, Count) and (limit.contributors or limit.noise):
-        return False
-    caps = levels(limit.fields)
-    return all(leq(point, caps[field]) for field, point in _shown(clause).items() if field in caps)
-
-
-def _shown(clause: Clause) -> dict[FieldName, Point]:
-    if isinstance(clause, Share):
-        return levels(clause.fields)
-    if isinstance(clause, Count):
-        chains = {f: FAMILIES[FIELDS[f].family].precisions for f in named(clause.by)}
-        return {f: precision_point(FIELDS[f].family, chains[f].index(step)) for f, step in named(clause.by).items()}
-    return {}
-
-
 def _each_level(template: Template) -> Iterator[Fault]:
-    """What is wrong with the agreement that a level makes of values that have nothing wrong."""
+    """What is wrong with the agreement that a level makes of values that have nothing wrong; levels that shrink."""
+    before: Agreement | None = None
     for one in template.levels:
-        for fault in attempt(template, one.level, sample(template))[1]:
+        draft, faults = attempt(template, one.level, sample(template))
+        for fault in faults:
             path = fault.path.replace("$.document", "$", 1)
             yield Fault(f"$.levels[{one.level}]", f"its agreement: {path}: {fault.message}", fault.todo)
+        if draft and before and (lost := narrowed(draft.agreement, before)):
+            what = f"it shows less than the level before: {lost[0]}"
+            yield Fault(f"$.levels[{one.level}]", what, "let limits that begin at a level name only what is new there")
+        before = draft.agreement if draft else None
 
 
 def sample(template: Template) -> dict[str, Any]:

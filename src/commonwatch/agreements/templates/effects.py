@@ -23,7 +23,12 @@ _ANY_OWNER = "the-owner"
 
 def effects(draft: Agreement, template: Agreement) -> Effects:
     """What `draft` no longer shows of what `template` (the same level, without exceptions) shows, one sentence each."""
-    return _effects(_bare(draft), _bare(template))
+    return narrowed(draft, template) or NO_EFFECT
+
+
+def narrowed(after: Agreement, before: Agreement) -> Effects:
+    """What `before` shows or counts and `after` does not, one sentence each; empty when nothing."""
+    return _narrowed(_bare(after), _bare(before))
 
 
 def _bare(agreement: Agreement) -> Agreement:
@@ -35,10 +40,9 @@ def _bare(agreement: Agreement) -> Agreement:
 
 
 @lru_cache(maxsize=4_096)
-def _effects(draft: Agreement, template: Agreement) -> Effects:
-    found = impact(_alone(template), _alone(draft), World())
-    shown, counted = [c.text for c in found.no_longer], [c.text for c in found.no_longer_counted]
-    return (*shown, *counted) or NO_EFFECT
+def _narrowed(after: Agreement, before: Agreement) -> Effects:
+    found = impact(_alone(before), _alone(after), World())
+    return (*(c.text for c in found.no_longer), *(c.text for c in found.no_longer_counted))
 
 
 def _alone(agreement: Agreement) -> OwnerDocuments:

@@ -24,7 +24,7 @@ from commonwatch.agreements.templates.values import STANDARD
 from commonwatch.errors import InvalidInput
 from commonwatch.events.fields import FIELDS
 
-MOST_ROWS = 10_000
+MOST_ROWS = 2_000
 #: Columns beside the parameters: the level, clauses to leave out, fields to withhold from everybody.
 OWN = ("level", "without", "withhold")
 #: The limit that the column `withhold` makes.

@@ -154,7 +154,7 @@ async def instantiate(request: Req, template: FromPath[str], data: JSONBody[Choi
 async def make_fleet(request: Req, template: FromPath[str], data: JSONBody[Fleet]) -> FleetAnswer:
     """A draft for each row of a CSV; bad rows are named with their reasons while the rest goes on."""
     here, who = room(request), user(request)
-    return await here.workers.take_in(_fleet, here.ports, who, template, data)
+    return await here.workers.brief(_fleet, here.ports, who, template, data)
 
 
 @get("/{template:str}/renewals")
@@ -169,7 +169,7 @@ async def renewals(request: Req, template: FromPath[str]) -> list[RenewalView]:
 async def save_renewals(request: Req, template: FromPath[str]) -> list[RenewalView]:
     """Save a draft of the next version for each of them that has none yet. Who does not sign stays as it is."""
     here, who = room(request), user(request)
-    return await here.workers.take_in(_save_renewals, here.ports, who, template)
+    return await here.workers.brief(_save_renewals, here.ports, who, template)
 
 
 @post("/check", status_code=200)
