@@ -90,6 +90,8 @@ class Offers:
             raise NotPermitted("your organisation is no party of this document", where="parties", todo=todo)
         signed.check_keys(opened.document, self.documents.keys_in_force(session))
         self.documents.check_fits(session, opened)
+        if any(s.name == opened.name and s.state == "revoked" for s in self.documents.policy.resolved().standings()):
+            raise Conflict("this agreement was revoked, for good", where="id", todo="make a new one with another id")
         known = session.get(Offer, opened.digest)
         if known is not None and known.state in {"open", "agreed"}:
             raise Conflict("this very document is offered already", where="document", todo="sign that offer")

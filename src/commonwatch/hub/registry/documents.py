@@ -32,7 +32,7 @@ from commonwatch.hub.registry.complete import complete, plain_of
 from commonwatch.hub.registry.live import Policy
 from commonwatch.hub.registry.resolve import Standing, reach
 from commonwatch.hub.registry.signed import Opened
-from commonwatch.hub.registry.telling import outdate_key, partners, settle, tell_registered
+from commonwatch.hub.registry.telling import outdate_key, outdate_name, partners, settle, tell_registered
 
 Check = Callable[[Opened], None]
 TOLD: dict[Kind, Notice] = {
@@ -174,6 +174,8 @@ class Documents:
             session, now, by, f"agreement-{said.kind}", org=said.by, concerns=concerned, epoch=epoch, id=said.id,
             version=said.version, hash=opened.digest, signed_by_hub=held,
         )  # fmt: skip
+        if said.kind == "revoke":
+            outdate_name(session, now, said.id, "the agreement was revoked")
         told = TOLD[said.kind]
         about = {"by": said.by, "version": said.version, "hash": said.hash, "reason": said.reason, "held": held}
         notify(session, now, {said.by, *concerned}, told, said.id, **about)

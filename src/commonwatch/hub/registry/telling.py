@@ -35,6 +35,14 @@ def outdate(session: Session, at: int, offer: Offer, reason: str) -> None:
     notify(session, at, orgs, "outdated", offer.name, **about)
 
 
+def outdate_name(session: Session, at: int, name: str, reason: str) -> None:
+    """Open offers of this name can no longer be signed."""
+    for offer in session.scalars(
+        select(Offer).where(Offer.name == name, Offer.state == "open").with_for_update()
+    ).all():
+        outdate(session, at, offer, reason)
+
+
 def parties_of(session: Session, offer: Offer) -> list[str]:
     """The organisations that are asked to sign."""
     return list(session.scalars(select(OfferParty.org).where(OfferParty.hash == offer.hash)))
