@@ -11,7 +11,7 @@ import pytest
 from commonwatch.agreements.decode import canonical, decode, digest
 from commonwatch.agreements.english import say
 from commonwatch.agreements.signing import Signature, SigningKey, sign, unb64
-from commonwatch.errors import Conflict, InvalidInput, NotFound, NotPermitted, SignatureError, Stale
+from commonwatch.errors import Conflict, InvalidInput, NotAuthenticated, NotFound, NotPermitted, SignatureError, Stale
 from commonwatch.hub.meta.models import Outbox
 from commonwatch.web.ports import OfferInfo, Principal
 from hub_house import Wall, agreement, charter, office
@@ -97,6 +97,21 @@ def test_what_is_left_out_follows_from_what_the_hub_knows(hall: Hall) -> None:
     assert hall.live()["acme-service"] == (2, "active")
 
 
+def test_an_offer_says_what_it_changes_beside_the_version_it_replaces(hall: Hall) -> None:
+    first = hall.offers.offer(hall.acme, second())
+    assert first.impact is not None
+    assert first.impact["newly"]
+    assert not first.impact["no_longer"]
+    for who in (hall.acme, hall.msp):
+        hall.offers.sign(who, first.hash, None)
+    less = {k: v for k, v in second().items() if k != "version"}
+    less["clauses"] = less["clauses"][:1]
+    impact = hall.offers.offer(hall.acme, less).impact
+    assert impact is not None
+    assert (bool(impact["newly"]), bool(impact["no_longer"])) == (False, True)
+    assert hall.offers.offer(hall.acme, charter()).impact is None
+
+
 def test_a_signature_over_anything_else_is_refused_and_changes_nothing(hall: Hall) -> None:
     offer = hall.offers.offer(hall.acme, second())
     other = hall.offers.offer(hall.acme, second(title="Another title"))
@@ -170,7 +185,8 @@ def test_who_is_no_party_and_who_is_no_administrator_gets_nowhere(hall: Hall) ->
 def test_a_token_hands_in_signatures_made_elsewhere_and_never_uses_the_held_key(hall: Hall) -> None:
     accounts = hall.office.accounts
     reads = accounts.bearer(accounts.make_token(hall.acme, "reads", "detect", ["agreements"], 1)[1])
-    signs = accounts.bearer(accounts.make_token(hall.acme, "signs", "detect", ["agreements", "sign"], 1)[1])
+    secret = accounts.make_token(hall.acme, "signs", "detect", ["agreements", "sign"], 1)[1]
+    signs = accounts.bearer(secret)
     with pytest.raises(NotPermitted):
         hall.offers.offer(reads, second())
     offer = hall.offers.offer(signs, second())
@@ -178,7 +194,8 @@ def test_a_token_hands_in_signatures_made_elsewhere_and_never_uses_the_held_key(
         hall.offers.sign(signs, offer.hash, None)
     assert hall.offers.sign(signs, offer.hash, part(offer, hall.key("acme"))).state == "partly-signed"
     hall.office.members.drop_person("acme-admin")
-    assert not accounts.alive(signs)
+    with pytest.raises(NotAuthenticated):
+        accounts.bearer(secret)
 
 
 def test_a_document_that_could_not_be_registered_is_not_offered(hall: Hall) -> None:

@@ -8,7 +8,7 @@ signed, the document counts as absent.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import msgspec
@@ -34,28 +34,26 @@ from commonwatch.agreements.signing import (
     verify_part,
 )
 from commonwatch.errors import Conflict, NotFound, NotPermitted
+from commonwatch.hub.life.changes import changes
 from commonwatch.hub.meta import epoch as epochs
-from commonwatch.hub.meta.models import Offer, OfferParty
+from commonwatch.hub.meta.models import Document, Offer, OfferParty
 from commonwatch.hub.meta.outbox import record
 from commonwatch.hub.notifications import notify
 from commonwatch.hub.registry import signed
 from commonwatch.hub.registry.complete import complete, continue_chain, newest_key, plain_of
 from commonwatch.hub.registry.documents import Documents, must_hold
+from commonwatch.hub.registry.resolve import verified_document
 from commonwatch.hub.registry.rights import binds, must_be_there, must_bind
 from commonwatch.hub.registry.signed import Keys, Opened
 from commonwatch.hub.registry.telling import parties_of
 from commonwatch.web.ports import OfferInfo, PartyInfo, Principal
 
-#: What a document changes, as told when it is offered; None where nobody works that out.
-Assess = Callable[[AnyDocument], dict[str, Any] | None]
-
 
 class Offers:
-    """The port. Every method that changes is one transaction. `assess` is set by whoever knows impacts."""
+    """The port. Every method that changes is one transaction."""
 
     def __init__(self, documents: Documents) -> None:
         self.documents, self.database, self.clock = documents, documents.database, documents.clock
-        self.assess: Assess = lambda _document: None
 
     def of(self, principal: Principal) -> Sequence[OfferInfo]:
         """Open offers that the organisation is asked to sign, without text and bytes; the newest first."""
@@ -100,7 +98,8 @@ class Offers:
         now, org = self.clock.now(), principal.reader.org
         row = session.get(Offer, opened.digest) or Offer(hash=opened.digest)
         row.kind, row.name, row.version, row.owner = opened.kind, opened.name, opened.version, opened.owner
-        row.payload, row.text, row.impact = unb64(envelope.payload), say(opened.document), self.assess(opened.document)
+        row.payload, row.text = unb64(envelope.payload), say(opened.document)
+        row.impact = changes(opened.document, replaced(session, opened))
         row.state, row.org, row.by, row.at, row.ended, row.reason = "open", org, principal.id, now, None, ""
         session.add(row)
         session.flush()
@@ -197,6 +196,13 @@ def need_open(session: Session, principal: Principal, offer: str) -> Offer:
     if row.state != "open":
         raise Conflict(f"this offer is {row.state}", where="offer", todo="offer the document anew")
     return row
+
+
+def replaced(session: Session, opened: Opened) -> AnyDocument | None:
+    """The version that this one replaces, if it still holds."""
+    row = session.get(Document, opened.previous) if opened.previous else None
+    held = verified_document(row) if row is not None else None
+    return held.verified.document if held else None
 
 
 def own_key(keys: Keys, org: str, name: str) -> bytes:
