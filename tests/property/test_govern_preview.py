@@ -10,6 +10,7 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
+from commonwatch.agreements.document import Charter, Signer
 from commonwatch.agreements.drafted import FUTURE, drafted
 from commonwatch.agreements.effective import OwnerDocuments
 from commonwatch.agreements.reader import Reader
@@ -208,3 +209,21 @@ def test_a_limit_is_cited_by_clause_to_the_owner(world):
     user = next(one for one in made.readers[0].fields if one.field == "user")
     assert [(b.reason, b.clause) for b in user.because] == [("limited-by", f"{OWNER}-dsa@1#no-people")]
     assert made.readers[0].known is False
+
+
+def test_a_charter_is_previewed_for_everybody_it_caps(world):
+    govern, policy, _ = world
+    policy.replace(documents(OWNER, share("all", to(*ORGS[:2]), {"time": "hour", "src_ip": "exact", "user": "exact"})))
+    signer = Signer(id=OWNER, name="Owner", key="x" * 43)
+    caps = (
+        limit("no-people", {"user": "withheld"}),
+        limit("no-malware", {"time": "withheld", "src_ip": "withheld"}, events=("malware",)),
+    )
+    made, _ = previewed(govern, Charter(charter="1", id="ours", version=1, title="Ours", owner=signer, clauses=caps))
+    assert [r.name for r in made.readers] == sorted(ORGS[:2])
+    for reader in made.readers:
+        user = next(one for one in reader.fields if one.field == "user")
+        assert set(user.now) == {"exact"}
+        assert [(b.reason, b.clause) for b in user.because] == [("charter", "ours@1#no-people")]
+        assert reader.would < reader.now
+    assert "malware" in {label.event_class for label in made.staying.labels}

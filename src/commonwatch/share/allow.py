@@ -6,6 +6,7 @@ Rule held here: the list wins over every report. It is configuration, never data
 from __future__ import annotations
 
 import ipaddress
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 import msgspec
@@ -59,20 +60,26 @@ class AllowList(msgspec.Struct, frozen=True):
         return self._address(host)
 
     def _address(self, value: str) -> bool:
-        try:
-            address = parse(value)
-        except ValueError:
-            return True
-        if scope_of(address) is not Scope.OUTSIDE:
-            return True
-        ip = ipaddress.ip_address(str(address))
-        return any(ip in network for network in _parsed(self.networks))
+        return _kept_out(self.networks, value)
 
     def _domain(self, value: str) -> bool:
         labels = value.rstrip(".").lower().split(".")
         if len(labels) < 2 or not all(labels) or labels[-1] in _LOCAL:
             return True
         return any(".".join(labels[n:]) in self.domains for n in range(len(labels) - 1))
+
+
+@lru_cache(maxsize=65_536)
+def _kept_out(networks: tuple[str, ...], value: str) -> bool:
+    """Whether an address is anything but outside, or in one of the networks. Asked again for each reader."""
+    try:
+        address = parse(value)
+    except ValueError:
+        return True
+    if scope_of(address) is not Scope.OUTSIDE:
+        return True
+    ip = ipaddress.ip_address(str(address))
+    return any(ip in network for network in _parsed(networks))
 
 
 _cache: dict[tuple[str, ...], tuple[IpNetwork, ...]] = {}
