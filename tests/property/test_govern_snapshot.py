@@ -86,7 +86,7 @@ def test_a_snapshot_is_gone_with_its_epoch_its_hours_or_what_was_removed(worlds)
     (quick, mine), _ = worlds
     for change in (
         lambda: mine.replace(documents("acme", share("now", to("mssp"), EXACT), state="revoked")),
-        lambda: setattr(mine, "now", mine.now + LIFE + DAY), lambda: quick._store.forget("bolt"),
+        lambda: setattr(mine, "now", mine.now + LIFE + DAY), lambda: quick._store.erase({}, owner="bolt"),
     ):  # fmt: skip
         assert quick.warm(reader())
         change()

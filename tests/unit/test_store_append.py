@@ -198,6 +198,6 @@ def test_forgetting_an_owner_leaves_the_others(store):
     store.append(batch("acme", events(20, seed=1), uid=1))
     store.append(batch("bolt", events(20, seed=2), uid=2))
     store.compact(before=NOW - 30 * DAY)
-    assert store.forget("acme") == 20
+    assert store.erase({}, owner="acme") == {"acme": 20}
     owners = {h.no: h.owner for h in store.handlings}
     assert {owners[r["handling"]] for r in stored(store, "handling")} == {"bolt"}

@@ -15,12 +15,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from commonwatch.agreements.reader import PURPOSES, ROLES
-from commonwatch.agreements.signing import SigningKey
+from commonwatch.agreements.signing import SigningKey, envelope_bytes
 from commonwatch.errors import Conflict, InvalidInput
+from commonwatch.govern.answer.asking import instant_text
 from commonwatch.govern.policy import OrgInfo
 from commonwatch.hub import settings as settings_file
 from commonwatch.hub.accounts import SCOPES
 from commonwatch.hub.core import Office
+from commonwatch.hub.meta.clock import Clock
 from commonwatch.hub.registry.documents import must_hold
 from commonwatch.hub.settings import Settings
 from commonwatch.hub.withdrawal.reading import Certificates
@@ -38,6 +40,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     _token(subs)
     _gateway(subs)
     _agreement(subs)
+    _backup(subs)
     serve = _command(subs, "serve", "serve HTTP until stopped", _serve)
     serve.add_argument("--host")
     serve.add_argument("--port", type=int)
@@ -87,7 +90,17 @@ def _org(subs: Subs) -> None:
     key = _command(group, "key", "let the hub hold a signing key, or register a public one", _run_org_key)
     key.add_argument("org")
     key.add_argument("--public", metavar="HEX", help="32 bytes in hex of an Ed25519 key kept elsewhere")
+    gone = _command(group, "forget", "erase an organisation that leaves; the hub must not serve", _run_org_forget)
+    gone.add_argument("org")
+    gone.add_argument("--yes", action="store_true", help="do it: this cannot be undone")
     _command(group, "list", "list organisations", _run_org_list)
+
+
+def _backup(subs: Subs) -> None:
+    group = _group(subs, "backup", "backups that carry the day on which they end; the hub must not serve")
+    _command(group, "make", "copy events, audit log and metadata into a new folder under backups", _run_backup)
+    _command(group, "list", "list backups with the day on which each ends", _run_backup_list)
+    _command(group, "prune", "delete the backups that have ended", _run_backup_prune)
 
 
 def _community(subs: Subs) -> None:
@@ -217,6 +230,45 @@ def _run_org_key(args: argparse.Namespace) -> None:
             print(f"the hub holds the signing key {office.members.hold_key(args.org)}")
         else:
             print(f"registered key {office.members.add_public_key(args.org, args.public)}")
+
+
+def _run_org_forget(args: argparse.Namespace) -> None:
+    from commonwatch.hub.compose import Hub
+    from commonwatch.hub.keeping.leaving import forget
+
+    if not args.yes:
+        raise InvalidInput("this erases all events of an organisation", where="--yes", todo="give --yes to do it")
+    hub = Hub(settings_file.load(args.data))
+    try:
+        print(envelope_bytes(forget(hub, args.org)).decode())
+    finally:
+        hub.close()
+
+
+def _run_backup(args: argparse.Namespace) -> None:
+    from commonwatch.hub.compose import Hub
+    from commonwatch.hub.keeping import backups
+
+    hub = Hub(settings_file.load(args.data))
+    try:
+        print(backups.back_up(hub.core.settings, hub.store, hub.core.policy.view()))
+    finally:
+        hub.close()
+
+
+def _run_backup_list(args: argparse.Namespace) -> None:
+    from commonwatch.hub.keeping import backups
+
+    for folder, made in backups.manifests(settings_file.load(args.data)):
+        ends = "without end" if made.expires is None else instant_text(made.expires)
+        print(f"{folder}\t{instant_text(made.made)}\t{ends}")
+
+
+def _run_backup_prune(args: argparse.Namespace) -> None:
+    from commonwatch.hub.keeping import backups
+
+    for folder in backups.prune(settings_file.load(args.data), Clock().now()):
+        print(f"deleted {folder}")
 
 
 def _run_org_list(args: argparse.Namespace) -> None:

@@ -83,6 +83,7 @@ class AlertTable:
         self._lock = threading.Lock()
         with self._lock, self._file:
             self._file.execute("PRAGMA journal_mode=WAL")
+            self._file.execute("PRAGMA secure_delete=ON")
             self._file.execute("CREATE TABLE IF NOT EXISTS standing(audience TEXT PRIMARY KEY, body TEXT NOT NULL)")
             self._file.execute(
                 "CREATE TABLE IF NOT EXISTS alert(audience TEXT, id TEXT, body BLOB, PRIMARY KEY(audience, id))"
@@ -92,6 +93,15 @@ class AlertTable:
         """Let go of the file."""
         with self._lock:
             self._file.close()
+
+    def forget(self) -> None:
+        """An owner left: everybody's alerts go, since any may tell of its events, without a byte left."""
+        with self._lock:
+            with self._file:
+                self._file.execute("DELETE FROM alert")
+                self._file.execute("DELETE FROM standing")
+            self._file.execute("VACUUM")
+            self._file.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def alerts(self, audience: str) -> Mapping[str, Alert]:
         """All alerts of an audience, by id."""

@@ -33,6 +33,7 @@ from commonwatch.hub.jobs.decisions import Decisions
 from commonwatch.hub.jobs.tell import Telling
 from commonwatch.hub.jobs.upkeep import Job, Upkeep
 from commonwatch.hub.jobs.warn import Warn
+from commonwatch.hub.keeping.retention import Retention
 from commonwatch.hub.meta.clock import MICROS, Clock
 from commonwatch.hub.meta.models import Gateway, Organisation
 from commonwatch.hub.publications import PublicationTable
@@ -55,6 +56,7 @@ from commonwatch.web.auth import taxii_reader
 from commonwatch.web.ports import Ports, Principal
 
 LOCK = "serving.lock"
+RETENTION = 3_600.0
 CHECKPOINT, COMPACT, MILESTONES = 10.0, 300.0, 5.0
 #: Seconds between two looks at what was recorded: to make it quick to read, and to tell owners that want to be told.
 SPREAD, TELL = 2.0, 60.0
@@ -92,6 +94,7 @@ class Hub:
         opened.callback(kept.close)
         now = self.core.clock.now
         self.handing = Handing(decisions, self.govern.took_in)
+        self.publications_table, self.alerts_table = table, kept
         self.publications = Publications(table, self.govern, settings.name, clock=now, record=self.handing)
         self.watch = Watch(GovernedSightings(self.govern, self.core.policy.view), kept, now)
         self.telling = Telling(self.publications, self.core.push, self.audience, decisions, self.handing)
@@ -105,6 +108,7 @@ class Hub:
                 Job("the record of accesses", SPREAD, self.book.spread),
                 Job("telling owners of accesses", TELL, TellingOwners(self.core.database, now).run),
                 Job("folding the record", COMPACT, self.folding.run),
+                Job("retention", RETENTION, Retention(self.core, self.store).run),
                 Job("compaction", COMPACT, lambda: self.store.compact(now() // DAY * DAY)),
             ]
         )

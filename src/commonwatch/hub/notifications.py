@@ -22,7 +22,7 @@ from commonwatch.web.ports import NotificationInfo, Principal
 Kind = Literal[
     "offered", "signed", "declined", "withdrawn", "outdated", "agreed", "active", "amended", "suspended", "resumed",
     "revoked", "expiring", "expired", "charter", "key-added", "key-changed", "duties-to-accept", "duties-accepted",
-    "access",
+    "access", "deleted",
 ]  # fmt: skip
 #: What each kind says, over its subject and detail. `{by}` is the organisation that did it.
 SAYS: dict[str, str] = {
@@ -44,6 +44,7 @@ SAYS: dict[str, str] = {
     "key-changed": "the signing key of {by} changed{hub}",
     "duties-to-accept": "{subject} reaches you once you accept its duties",
     "duties-accepted": "{by} accepted the duties of {subject}{hub}",
+    "deleted": "{rows} of your events were deleted, as old as your agreements say",
     "access": "what {subject} shares was shown to {by} in {answers}{when}",
 }
 #: Of one moment: in an order that says nothing.

@@ -115,6 +115,18 @@ class PublicationTable:
         """Whether any version of the object is in this audience's table."""
         return bool(self._read("SELECT 1 FROM version WHERE audience = ? AND id = ? LIMIT 1", (audience, object_id)))
 
+    def forget(self, org: str) -> None:
+        """An owner left: its own publications go, and of everybody's what is no longer shown, without a byte left."""
+        with self._change() as write:
+            for table, column in (("audience", "name"), ("entry", "audience"), ("version", "audience")):
+                write.execute(f"DELETE FROM {table} WHERE {column} >= ? AND {column} < ?", (f"{org} ", f"{org}!"))
+            hidden = "SELECT audience, id FROM entry WHERE status != 'shown'"
+            write.execute(f"DELETE FROM version WHERE (audience, of) IN ({hidden})")
+            write.execute("DELETE FROM entry WHERE status != 'shown'")
+        with self._writing, self._reading:
+            self._writer.execute("VACUUM")
+            self._writer.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
     def audiences(self) -> Sequence[str]:
         """Everybody who has publications here."""
         return [row[0] for row in self._read("SELECT name FROM audience ORDER BY name", ())]

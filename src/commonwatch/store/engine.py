@@ -57,11 +57,11 @@ def connect(folder: Path, memory_limit: str | None, threads: int | None) -> duck
         "checkpoint_threshold": _LOG,
     }
     for name, value in settings.items():
-        con.execute(f"SET {name} = {_quoted(value)}")
-    con.execute(f"ATTACH {_quoted(str(folder / FILE))} AS store")
+        con.execute(f"SET {name} = {quoted(value)}")
+    con.execute(f"ATTACH {quoted(str(folder / FILE))} AS store")
     con.execute("ATTACH ':memory:' AS snap (COMPRESS)")
     con.execute("CREATE SCHEMA memory.gov")
-    con.execute(f"SET allowed_directories = [{_quoted(str(folder))}]")
+    con.execute(f"SET allowed_directories = [{quoted(str(folder))}]")
     con.execute("SET enable_external_access = false")
     con.execute("SET lock_configuration = true")
     return con
@@ -86,5 +86,6 @@ def _half_the_memory() -> str:
     return f"{max(256, total // 2 // 1024**2)}MiB"
 
 
-def _quoted(value: str) -> str:
+def quoted(value: str) -> str:
+    """A string literal."""
     return "'" + value.replace("'", "''") + "'"

@@ -53,6 +53,7 @@ class Dictionary:
         self.numbers: dict[Key, int] = {Key(*row[1:]): row[0] for row in rows}
         self._profiles = {no: _profile(text) for text, no in self.held.items()}
         self.all: list[Handling] = [self._handling(no, key) for key, no in self.numbers.items()]
+        self.highest = max(self.numbers.values(), default=0)
 
     def plan(self, owner: str, labels: Iterable[tuple[int, int, int, str, int]], profiles: list[Profile]) -> Plan:
         """Numbers for the given (class, tlp, severity, site, profile index) combinations, old and new."""
@@ -65,6 +66,7 @@ class Dictionary:
             self._profiles[no] = _profile(text)
         added = [self._handling(no, key) for key, no in plan.new_numbers.items()]
         self.numbers.update(plan.new_numbers)
+        self.highest = max(self.highest, *plan.new_numbers.values(), 0)
         self.all = self.all + added
 
     def _handling(self, no: int, key: Key) -> Handling:
@@ -105,13 +107,13 @@ class Plan:
     def _held(self, known: Dictionary, text: str) -> int:
         no = known.held.get(text)
         if no is None:
-            no = self.new_held.setdefault(text, len(known.held) + len(self.new_held) + 1)
+            no = self.new_held.setdefault(text, max(known.held.values(), default=0) + len(self.new_held) + 1)
         return no
 
     def _number(self, known: Dictionary, key: Key) -> int:
         no = known.numbers.get(key)
         if no is None:
-            no = self.new_numbers.setdefault(key, len(known.numbers) + len(self.new_numbers) + 1)
+            no = self.new_numbers.setdefault(key, known.highest + len(self.new_numbers) + 1)
         return no
 
 

@@ -9,7 +9,7 @@ transaction; `arrival` rises by one per stored batch; a plain view anywhere refu
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
@@ -20,10 +20,12 @@ from sqlglot import exp
 
 from commonwatch.errors import Conflict, Unavailable
 from commonwatch.store import batch as batches
-from commonwatch.store import engine, layout
+from commonwatch.store import engine, layout, rewrite
 from commonwatch.store.append import Waiting, Writing
 from commonwatch.store.batch import StoredBatch
 from commonwatch.store.compact import settle
+from commonwatch.store.erase import deleted
+from commonwatch.store.gate import Gate
 from commonwatch.store.handling import Dictionary, Handling
 from commonwatch.store.session import Session, assert_secure, render
 
@@ -31,8 +33,9 @@ from commonwatch.store.session import Session, assert_secure, render
 class Store:
     """Events of one hub. Open with `Store.open`; close when done. Safe from several threads."""
 
-    def __init__(self, con: duckdb.DuckDBPyConnection) -> None:
-        self._con = con
+    def __init__(self, con: duckdb.DuckDBPyConnection, folder: Path) -> None:
+        self._con, self._folder = con, folder.resolve()
+        self._gate = Gate()
         self._writer = threading.Lock()
         self._names = threading.Lock()
         self._sessions: dict[str, Session] = {}
@@ -51,7 +54,7 @@ class Store:
         except duckdb.IOException:
             raise Conflict("the event store is open in another process", todo="stop the other hub first") from None
         assert_secure(con)
-        return cls(con)
+        return cls(con, folder)
 
     def append(self, batch: StoredBatch) -> int:
         """Store a batch, durably; returns how many rows were stored now (0: this batch was stored before)."""
@@ -115,6 +118,11 @@ class Store:
     @contextmanager
     def session(self, name: str = "") -> Iterator[Session]:
         """A session of its own cursor; `name` makes it reachable for `cancel`."""
+        with self._gate.passing(), self._open(name) as session:
+            yield session
+
+    @contextmanager
+    def _open(self, name: str) -> Iterator[Session]:
         with engine.constant_errors():
             session = Session(self._con.cursor())
         with self._names:
@@ -169,21 +177,37 @@ class Store:
         with self._writer, engine.constant_errors(), self._cursor() as cursor:
             return settle(cursor, before)
 
-    def forget(self, owner: str) -> int:
-        """Delete every row of an owner, and its handling numbers' rows; rows deleted. Files are rewritten elsewhere."""
-        numbers = [h.no for h in self.handlings if h.owner == owner]
-        with self._writer, engine.constant_errors(), self._cursor() as cursor:
-            cursor.execute("BEGIN")
-            gone = 0
-            for table in layout.EVENT_TABLES:
-                found = cursor.execute(
-                    f"DELETE FROM store.main.{table} WHERE handling IN (SELECT unnest(?::INTEGER[]))",
-                    [numbers],
-                ).fetchone()
-                gone += found[0] if found else 0
-            cursor.execute("COMMIT")
-            self._removals += 1
+    def erase(self, old: Mapping[str, int], *, owner: str | None = None) -> dict[str, int]:
+        """Delete rows of owners from before a moment each (microseconds, by event and by arrival time), and everything
+        of `owner`; then rewrite the file, so that no byte of them is left. Rows deleted, by owner. Appends wait.
+        """
+        with self._writer, engine.constant_errors():
+            with self._cursor() as cursor:
+                gone = deleted(cursor, self.handlings, old, owner)
+            if gone or owner is not None:
+                self._rewrite()
+                self._removals += 1
         return gone
+
+    def _rewrite(self) -> None:
+        """A new file with what is left takes the old one's place; questions that run now are ended."""
+        file, new = self._folder / engine.FILE, self._folder / "rewritten.duckdb"
+        with self._cursor() as cursor:
+            rewrite.copy(cursor, new)
+        with self._gate.closed(self._cancel_all):
+            self._con.execute("DETACH store")
+            rewrite.exchange(new, file)
+            self._con.execute(f"ATTACH {engine.quoted(str(file))} AS store")
+            self._handlings = Dictionary(self._con)
+            found = self._con.execute("SELECT count(*) FROM store.main.tail").fetchone()
+            settled = self._con.execute("SELECT count(*) FROM store.main.settled").fetchone()
+        self._rows = sum(row[0] for row in (found, settled) if row)
+
+    def _cancel_all(self) -> None:
+        with self._names:
+            running = list(self._sessions.values())
+        for session in running:
+            session.cancel()
 
     def checkpoint(self) -> None:
         """Fold the write-ahead log into the file."""
@@ -196,11 +220,12 @@ class Store:
 
     @contextmanager
     def _cursor(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        cursor = self._con.cursor()
-        try:
-            yield cursor
-        finally:
-            cursor.close()
+        with self._gate.passing():
+            cursor = self._con.cursor()
+            try:
+                yield cursor
+            finally:
+                cursor.close()
 
 
 def _union(tables: list[str], columns: list[str]) -> exp.Select:
