@@ -5,7 +5,9 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Iterator
+from pathlib import Path
 
+import msgspec
 import pytest
 from litestar.testing import TestClient
 
@@ -16,6 +18,7 @@ from commonwatch.cli.client import Client
 from commonwatch.errors import InvalidInput, NotFound, NotPermitted
 from commonwatch.hub.compose import Hub
 from commonwatch.hub.registry.questions import Questions
+from commonwatch.hub.templates.shipped import shipped
 from commonwatch.web.ports import AskImpact, AskSees, Principal
 from doubles.town import Town, agreement
 
@@ -136,7 +139,13 @@ def test_wrong_questions_are_told_what_is_wrong(ask: Questions) -> None:
         with pytest.raises(InvalidInput) as caught:
             ask.who_sees(ALDER, asked)
         assert caught.value.where == where
-    for wrong in (AskImpact(), AskImpact(document={"dsa": "1"}, without="x"), AskImpact(document="dsa: [")):
+    many = {**amended(), "clauses": agreement()["clauses"] * 101}
+    for wrong in (
+        AskImpact(document=many),
+        AskImpact(),
+        AskImpact(document={"dsa": "1"}, without="x"),
+        AskImpact(document="dsa: ["),
+    ):
         with pytest.raises(InvalidInput):
             ask.impact(ALDER, wrong)
 
@@ -156,3 +165,67 @@ def test_the_command_asks_a_hub_over_http_and_its_folder_with_the_same_answer(
     assert json.loads(over_http) == json.loads(from_folder)
     assert {reader["org"] for reader in json.loads(over_http)["readers"]} == {"birch"}
     assert main([*asked, "--data", str(town.folder), "--org", "nobody"]) == 2
+
+
+@pytest.fixture
+def fresh(town: Town, tmp_path: Path) -> Iterator[Hub]:
+    """A hub to change."""
+    made = town.copy(tmp_path / "data")
+    yield made
+    made.close()
+
+
+def register(hub: Hub, document: dict[str, object]) -> None:
+    hub.core.documents.sign_for(json.dumps(document).encode())
+
+
+def test_what_a_reader_sees_does_not_say_what_only_the_owners_charter_says(fresh: Hub) -> None:
+    """A charter that caps one site splits what cedar sees in two; the site's name is the owner's business."""
+    ceiling = {
+        "charter": "1", "id": "ceiling", "version": 1, "title": "Ours", "owner": {"id": "alder"},
+        "clauses": [{"kind": "limit", "id": "lab", "rows": {"sites": ["secret-lab"]}, "fields": {"malware": "withheld"}}],
+    }  # fmt: skip
+    register(fresh, ceiling)
+    ask = Questions(fresh.core.policy, fresh.core.templates)
+    of_cedar = ask.what_sees(CEDAR, None, None)
+    assert len(of_cedar.seen) == 2
+    assert b"secret-lab" not in msgspec.json.encode(of_cedar)
+    assert b"alder" not in msgspec.json.encode(of_cedar)
+    assert any("at some sites" in seen.rows.text for seen in of_cedar.seen)
+    assert b"secret-lab" not in msgspec.json.encode(ask.impact(BIRCH, AskImpact(document=amended(user="exact"))))
+    assert b"secret-lab" in msgspec.json.encode(ask.what_sees(ALDER, "cedar", None)), "the owner itself is told"
+
+
+def test_a_steward_is_told_what_a_charter_of_the_community_does_to_its_own(fresh: Hub) -> None:
+    """cedar signs it; of alder's agreement, to which it is no party, it is told nothing, alder is told everything."""
+    terms = {
+        "community-charter": "1", "id": "terms", "version": 1, "title": "Terms", "community": "valley",
+        "steward": {"id": "cedar"}, "clauses": [{"kind": "limit", "id": "all", "fields": {"src_ip": "withheld"}}],
+    }  # fmt: skip
+    ask = Questions(fresh.core.policy, fresh.core.templates)
+    told = ask.impact(CEDAR, AskImpact(document=terms))
+    assert (told.newly, told.no_longer, told.findings) == ((), (), ())
+    before = ask.what_sees(ALDER, "birch", None)
+    register(fresh, terms)
+    after = ask.what_sees(ALDER, "birch", "src_ip")
+    assert {s.fields.get("src_ip") for s in before.seen} == {"network"}
+    assert {s.fields.get("src_ip") for s in after.seen} == {None}
+    assert "community-charter" in {w.reason for w in after.withheld}
+    mine = ask.impact(ALDER, AskImpact(document=amended(src_ip="exact")))
+    assert mine.newly == ()
+    assert "against-community-charter" in {f.kind for f in mine.findings}
+
+
+def test_duties_are_compared_with_those_of_the_communitys_template(fresh: Hub) -> None:
+    ask = Questions(fresh.core.policy, fresh.core.templates)
+    plain = msgspec.json.decode(msgspec.json.encode(shipped()["sme-alone"]))
+    plain |= {"id": "our-terms", "version": 1, "community": "valley", "duties": {"actions": "none"}}
+    plain["parameters"] = [p for p in plain["parameters"] if p["kind"] != "community"]
+    for tagged in plain["clauses"]:
+        to = tagged["clause"].get("to", {})
+        if to.get("communities"):
+            to["communities"] = ["valley"]
+    fresh.core.templates.publish(CEDAR, plain)
+    (clash,) = [f for f in ask.impact(ALDER, AskImpact(document=amended())).findings if f.kind == "duties-clash"]
+    assert "community valley expects other duties" in clash.message
+    assert "take no action on what they receive" in clash.message

@@ -136,9 +136,21 @@ def covering(region: Sequence[Box]) -> list[Box]:
 def _grown(box: Box, region: Sequence[Box]) -> Box:
     """A box made larger, axis by axis, for as long as it stays inside the region."""
     for axis in reversed(range(AXES)):
-        for other in region:
-            wider = box[axis] | other[axis]
-            if wider != box[axis]:
-                grown = Box._make((*box[:axis], wider, *box[axis + 1 :]))
-                box = box if without([grown], region) else grown
+        for mask in dict.fromkeys(other[axis] for other in region):
+            if more := mask & ~box[axis]:
+                added = Box._make((*box[:axis], more, *box[axis + 1 :]))
+                if inside(added, region):
+                    box = Box._make((*box[:axis], box[axis] | more, *box[axis + 1 :]))
     return box
+
+
+def inside(box: Box, region: Sequence[Box]) -> bool:
+    """Whether every case of the box is in the region. It ends at the first that is not."""
+    left = [(box, 0)]
+    while left:
+        piece, tried = left.pop()
+        number = next((n for n in range(tried, len(region)) if overlap(piece, region[n])), None)
+        if number is None:
+            return False
+        left += [(rest, number + 1) for rest in minus(piece, region[number])]
+    return True

@@ -35,6 +35,9 @@ from commonwatch.hub.registry.resolve import Resolved
 from commonwatch.hub.templates.shelf import Shelf
 from commonwatch.web.ports import AskImpact, AskSees, ImpactInfo, Principal, SeenInfo, WhatSees
 
+#: Largest draft that is judged: a question must not keep a thread for long.
+MOST_CLAUSES = 200
+
 
 class Questions:
     """The port."""
@@ -238,7 +241,11 @@ def _rows(rows: WhichRows, sites: set[str]) -> WhichRows:
 
 def _draft(given: dict[str, Any] | str, orgs: Mapping[str, OrgInfo]) -> Document:
     """The document, checked; what signing adds to it is filled in where it is missing."""
-    return draft_from(plain_of(given), lambda org: orgs[org].name if org in orgs else None)
+    plain = plain_of(given)
+    if isinstance(clauses := plain.get("clauses"), list) and len(clauses) > MOST_CLAUSES:
+        todo = f"ask about at most {MOST_CLAUSES} clauses"
+        raise InvalidInput("the draft has too many clauses to judge at once", where="$.clauses", todo=todo)
+    return draft_from(plain, lambda org: orgs[org].name if org in orgs else None)
 
 
 def known_field(name: str) -> FieldName:
