@@ -21,7 +21,6 @@ from commonwatch.gateway.listening.listeners import address_of
 from commonwatch.gateway.listening.routing import Router
 from commonwatch.gateway.listening.segments import Segments
 from commonwatch.gateway.report import status
-from commonwatch.gateway.state import Listen
 from doubles.hub import TinyHub, agreement
 from doubles.site import Site, until
 
@@ -210,10 +209,10 @@ def test_segments_are_deleted_once_they_are_read_and_committed(tmp_path: Path) -
 
 
 def test_addresses_that_are_none_are_refused_and_open_sinks_need_a_token() -> None:
-    assert address_of(Listen("http", "[::1]:8080")) == ("::1", 8080)
+    assert address_of("[::1]:8080") == ("::1", 8080)
     for bad in ("8080", "somewhere:80", "127.0.0.1:x"):
         with pytest.raises(InvalidInput):
-            address_of(Listen("http", bad))
+            address_of(bad)
 
 
 def test_a_message_goes_to_the_format_that_it_is_in() -> None:

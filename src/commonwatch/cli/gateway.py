@@ -15,6 +15,7 @@ import os
 import signal
 import socket
 import sys
+import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -57,18 +58,24 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def _add_enrol(subs: Any) -> None:
     enrol = _sub(subs, "enrol", "join a hub with a one-time code", _enrol)
-    enrol.add_argument("url", metavar="URL")
-    enrol.add_argument("code", metavar="CODE")
-    enrol.add_argument("--name", default=socket.gethostname() or "gateway")
+    enrol.add_argument("url", metavar="URL", nargs="?")
+    enrol.add_argument("code", metavar="CODE", nargs="?")
+    enrol.add_argument("--file", type=Path, help="a TOML file with url, code and perhaps name, prepared by others")
+    enrol.add_argument("--name")
     enrol.add_argument("--root", type=Path, help="root.key of another gateway of the same organisation")
 
 
 def _sub(subs: Any, name: str, text: str, run: Any) -> argparse.ArgumentParser:
     parser: argparse.ArgumentParser = subs.add_parser(name, help=text, description=text)
-    default = os.environ.get("COMMONWATCH_GATEWAY") or str(Path.home() / ".commonwatch-gateway")
-    parser.add_argument("--state", type=Path, default=Path(default), metavar="DIR", help="state folder")
+    state_folder(parser)
     parser.set_defaults(run=run)
     return parser
+
+
+def state_folder(parser: argparse.ArgumentParser) -> None:
+    """The option that names the state folder."""
+    default = os.environ.get("COMMONWATCH_GATEWAY") or str(Path.home() / ".commonwatch-gateway")
+    parser.add_argument("--state", type=Path, default=Path(default), metavar="DIR", help="state folder")
 
 
 def _folder(args: argparse.Namespace) -> StateFolder:
@@ -84,12 +91,33 @@ def _say(what: str) -> None:
 def _enrol(args: argparse.Namespace) -> int:
     from commonwatch.gateway.enrol import enrol
 
-    if args.url.startswith("http://") and urlsplit(args.url).hostname not in _LOOPBACK:
+    url, code, name = _to_enrol(args)
+    if url.startswith("http://") and urlsplit(url).hostname not in _LOOPBACK:
         _say("warning: plain HTTP to another machine: what is sent is signed but can be read on the way; use https")
-    identity = enrol(args.url, args.code, _folder(args), name=args.name, root=args.root)
+    identity = enrol(url, code, _folder(args), name=name, root=args.root)
     found = {"gateway": identity.gateway, "org": identity.org, "org_name": identity.org_name, "state": str(args.state)}
     print(json.dumps(found))
     return 0
+
+
+def _to_enrol(args: argparse.Namespace) -> tuple[str, str, str]:
+    """Address, code and name: from the command line, or from a file prepared for this gateway."""
+    given = read_provision(args.file.read_text("utf-8")) if args.file else {}
+    url, code = args.url or given.get("url"), args.code or given.get("code")
+    if not url or not code:
+        raise InvalidInput("address and code are needed", where="URL CODE", todo="name both, or a --file with both")
+    return url, code, args.name or given.get("name") or socket.gethostname() or "gateway"
+
+
+def read_provision(text: str) -> dict[str, str]:
+    """A prepared file: `url`, `code`, and perhaps `name`. Raises InvalidInput."""
+    try:
+        found = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise InvalidInput(f"not TOML: {error}", where="--file", todo="ask for a new file") from None
+    if extra := found.keys() - {"url", "code", "name"}:
+        raise InvalidInput(f"unknown key {min(extra)!r}", where="--file", todo="only url, code and name are known")
+    return {name: str(value) for name, value in found.items()}
 
 
 def _run(args: argparse.Namespace) -> int:

@@ -9,15 +9,17 @@ cannot be brought to a rung is withheld (None), never shown whole.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache
+from functools import cache, lru_cache
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
-
-import tldextract
 
 from commonwatch.events.address import Address, Scope, network_text
 from commonwatch.events.columns import COLUMNS
 from commonwatch.events.fields import FAMILIES, FamilyName
 from commonwatch.events.redact import redact
+
+if TYPE_CHECKING:
+    from tldextract import TLDExtract
 
 Value = int | str | bytes | bool | Address | tuple[str, ...] | None
 MINUTE, HOUR, DAY = 60_000_000, 3_600_000_000, 86_400_000_000
@@ -29,7 +31,6 @@ ANCHOR = 1_704_067_200_000_000
 EARLY_ANCHOR = ANCHOR - 160 * 56 * DAY
 PORT_RANGES = ((0, 1023), (1024, 49151), (49152, 65535))
 _DERIVED: tuple[FamilyName, ...] = ("address", "term")
-_suffixes = tldextract.TLDExtract(cache_dir=None, suffix_list_urls=(), include_psl_private_domains=False)
 
 
 def rung(family: FamilyName, precision: str, column: str, value: Value) -> Value:
@@ -100,13 +101,21 @@ def _url(url: str, *, with_path: bool) -> str | None:
     return f"{scheme}{host}{f':{port}' if port is not None else ''}{parts.path if with_path else ''}"
 
 
+@cache
+def _suffixes() -> TLDExtract:
+    """The public suffix list that is shipped; read when the first domain is looked at."""
+    from tldextract import TLDExtract
+
+    return TLDExtract(cache_dir=None, suffix_list_urls=(), include_psl_private_domains=False)
+
+
 @lru_cache(maxsize=65_536)
 def registered_domain(name: str) -> str | None:
     """The registered domain by the bundled public suffix list; None for bare suffixes, single labels and addresses.
 
     Where no suffix is known the list's own default rule holds: the last label is the suffix (`a.b.test` -> `b.test`).
     """
-    found = _suffixes(name)
+    found = _suffixes()(name)
     if found.suffix or found.ipv4 or found.ipv6:
         return found.top_domain_under_public_suffix or None
     labels = name.rstrip(".").split(".")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
+import socket
 import sqlite3
 import threading
 from collections.abc import Callable, Sequence
@@ -18,7 +19,7 @@ from typing import Any
 import msgspec
 
 from commonwatch import __version__
-from commonwatch.errors import CommonwatchError
+from commonwatch.errors import CommonwatchError, Unavailable
 from commonwatch.gateway import protocol as p
 from commonwatch.gateway.clock import Clock
 from commonwatch.gateway.downlink.inbox import Inbox
@@ -28,10 +29,18 @@ from commonwatch.gateway.edge import edge_keys
 from commonwatch.gateway.journal import Journal, Mark, Spooled
 from commonwatch.gateway.labels import labeller_of
 from commonwatch.gateway.link import Link
-from commonwatch.gateway.listening.listeners import Listeners
+from commonwatch.gateway.listening.listeners import Listeners, address_of
 from commonwatch.gateway.narrow import narrow
 from commonwatch.gateway.reading.collect import Collector, Sealer
-from commonwatch.gateway.report import counts_of, declared_mappings, geo_table, labelling_file, own_networks, summary
+from commonwatch.gateway.report import (
+    counts_of,
+    declared_mappings,
+    geo_table,
+    labelling_file,
+    own_networks,
+    status,
+    summary,
+)
 from commonwatch.gateway.state import Settings, StateFolder
 from commonwatch.ingest.source import Source
 from commonwatch.wire.batch import unseal
@@ -92,8 +101,33 @@ class Runtime:
 
     async def run(self, patience: float | None = None) -> dict[str, Any]:
         """Run until stopped, or with `once` until everything is read and acknowledged; what this run did."""
-        async with self._listeners.running() if self._listeners else contextlib.nullcontext():
+        async with contextlib.AsyncExitStack() as stack:
+            if self._listeners is not None:
+                await stack.enter_async_context(self._listeners.running())
+            if self._settings.status:
+                await self._show_status(stack)
             return await self._run(patience)
+
+    async def _show_status(self, stack: contextlib.AsyncExitStack) -> None:
+        """Serve the local status page while the gateway runs."""
+        from commonwatch.gateway.listening.http import serve
+        from commonwatch.gateway.statuspage import page
+
+        host, port = address_of(self._settings.status)
+        try:
+            listening = socket.create_server((host, port))
+        except OSError as error:
+            todo = "free the port, or change `status` in settings.toml"
+            raise Unavailable(f"no status page: {error.strerror}", where=self._settings.status, todo=todo) from None
+        stack.push_async_callback(serve(page(self._status), listening).end)
+        self._say(f"status page: http://{self._settings.status}/")
+
+    def _status(self) -> dict[str, Any]:
+        intake = self._listeners.intake if self._listeners is not None else None
+        return status(self._folder) | {
+            "state": "distrusts-hub" if self._witness.distrusts else self._waits(),
+            "received": dict(intake.counts) if intake is not None else {},
+        }
 
     async def _run(self, patience: float | None) -> dict[str, Any]:
         before, began = self.journal.counts(), self._clock.tick()

@@ -62,7 +62,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`settings.toml` in the folder; every line of it may be absent.
 
     `spool_mb` bounds the spool on disk. `mappings`: path pattern (`/var/log/router/*.csv`) -> declared mapping file.
-    `listen`: what tools may send to by themselves.
+    `listen`: what tools may send to by themselves. `status`: HOST:PORT of the local status page and metrics.
     """
 
     zone: str = "UTC"
@@ -72,6 +72,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     spool_mb: int = 2_048
     mappings: dict[str, str] = {}
     listen: tuple[Listen, ...] = ()
+    status: str = ""
 
 
 class StateFolder:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import hmac
 import socket
-from collections.abc import Awaitable, Callable, Iterator, MutableMapping
+from collections.abc import Awaitable, Callable, Iterator, MutableMapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -25,6 +25,7 @@ MOST = 32 << 20
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
 class Sink:
@@ -67,6 +68,13 @@ class Sink:
         return hmac.compare_digest(given, f"Bearer {self._token}".encode())
 
 
+async def reply(send: Send, status: int, kind: bytes, body: bytes, more: Sequence[tuple[bytes, bytes]] = ()) -> None:
+    """One whole answer."""
+    headers = [(b"content-type", kind), (b"content-length", b"%d" % len(body)), *more]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
 class _Server(uvicorn.Server):
     """Signals are the gateway's to hear."""
 
@@ -88,11 +96,11 @@ class Serving(NamedTuple):
         await self.task
 
 
-def serve(sink: Sink, listening: socket.socket, files: tuple[Path, Path] | None) -> Serving:
+def serve(app: App, listening: socket.socket, files: tuple[Path, Path] | None = None) -> Serving:
     """Answer on a bound socket; `files` are a certificate and its key (PEM)."""
     tls: dict[str, Any] = {"ssl_certfile": files[0], "ssl_keyfile": files[1]} if files else {}
     config = uvicorn.Config(
-        sink, lifespan="off", access_log=False, log_config=None, server_header=False, ws="none",
+        app, lifespan="off", access_log=False, log_config=None, server_header=False, ws="none",
         timeout_graceful_shutdown=2, **tls,
     )  # fmt: skip
     server = _Server(config)

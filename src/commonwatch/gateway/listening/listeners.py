@@ -53,7 +53,7 @@ class Listeners:
             yield
 
     async def _open(self, stack: AsyncExitStack, one: Listen, intake: Intake) -> None:
-        host, port = address_of(one)
+        host, port = address_of(one.address)
         name = f"{one.kind} {one.address}"
         try:
             if one.kind == "http":
@@ -73,7 +73,7 @@ class Listeners:
     async def _open_http(self, stack: AsyncExitStack, name: str, one: Listen, intake: Intake) -> None:
         from commonwatch.gateway.listening.http import Sink, serve
 
-        host, port = address_of(one)
+        host, port = address_of(one.address)
         files = (self._folder / one.cert, self._folder / one.key) if one.cert else None
         server = serve(Sink(name, intake, self._token(one, host)), socket.create_server((host, port)), files)
         stack.push_async_callback(server.end)
@@ -106,15 +106,15 @@ def _some_lines() -> list[bytes]:
     return [line.rstrip(b"\r\n") for line in sys.stdin.buffer.readlines(1)]
 
 
-def address_of(one: Listen) -> tuple[str, int]:
+def address_of(address: str) -> tuple[str, int]:
     """Host and port of `HOST:PORT`. Raises InvalidInput."""
-    host, _, port = one.address.rpartition(":")
+    host, _, port = address.rpartition(":")
     try:
         ipaddress.ip_address(host.strip("[]"))
         number = int(port)
     except ValueError:
         todo = "write it like 127.0.0.1:5514 or [::]:5514"
-        raise InvalidInput("not an address to listen on", where=f"listen: {one.address}", todo=todo) from None
+        raise InvalidInput("not an address to listen on", where=address, todo=todo) from None
     return host.strip("[]"), number
 
 
