@@ -98,7 +98,7 @@ def test_what_is_missing_without_a_terminal_is_said(run, args, words):
 
 def test_questions_are_numbered_and_asked_again_until_they_fit():
     terminal, said = answers(
-        "7", "x", "2", "3", "Acme!", "", "", "acme", "Acme Ltd", "", "shield", "", "soon", "2027-01-01", ""
+        "7", "x", "2", "9", "2", "Acme!", "", "", "acme", "Acme Ltd", "", "shield", "", "soon", "2027-01-01", ""
     )
     template = choose_template(shipped(), terminal)
     assert template.id == "sme-alone"
@@ -110,6 +110,7 @@ def test_questions_are_numbered_and_asked_again_until_they_fit():
         "ends": "2027-12-31",
     }  # fmt: skip
     assert said.count("Please write a number from 1 to 3.") == 2
+    assert said.count("Please write a number from 0 to 3.") == 1
     assert sum(line.startswith("That does not fit") for line in said) == 2
     assert "you give:" in "".join(said)
 

@@ -162,9 +162,10 @@ def test_no_file_breaks_it(text):
         (lambda t: t["parameters"][2].update(level=4), "$.clauses[3].clause.to.organisations"),
         (lambda t: t["parameters"].pop(1), "$.clauses[1].clause.to.communities"),
         (lambda t: t["clauses"][2].update(level=7), "$.clauses[2].level"),
-        (lambda t: t["clauses"][2].update(since=1), "$.clauses[2].since"),
-        (lambda t: t["clauses"][5].update(since=4, clause={"kind": "limit", "id": "late", "fields": {"src_ip": "scope"}}), "$.levels[4]"),
+        (lambda t: t["clauses"][2].update(last=1), "$.clauses[2].last"),
+        (lambda t: t["clauses"][5].update(level=4, clause={"kind": "limit", "id": "late", "fields": {"src_ip": "scope"}}), "$.levels[4]"),
         (lambda t: t["clauses"].append(dict(t["clauses"][0])), "$.levels[0]"),
+        (lambda t: t["clauses"][2].update(last=2), "$.levels[3]"),
         (lambda t: t.update(community="shield"), "$.parameters"),
     ],
 )  # fmt: skip

@@ -2,7 +2,7 @@
 
 Rules held here: levels are 0, 1, 2 and so on; exactly one owner is asked for; a mark names a parameter of the right
 kind that is there when the clause is; every level makes a valid agreement, and shows everything the one before shows
-(proven by the impact algebra, so a limit that begins at a level names nothing that lower levels show more of).
+(proven by the impact algebra).
 """
 
 from __future__ import annotations
@@ -59,10 +59,10 @@ def _levels(template: Template) -> Iterator[Fault]:
     if not numbers or numbers != list(range(len(numbers))):
         yield Fault("$.levels", "levels are 0, 1, 2 and so on, in that order", "number them from 0")
     for number, tagged in enumerate(template.clauses):
-        if tagged.level >= len(numbers) or tagged.since > tagged.level:
+        if tagged.level >= len(numbers):
             yield Fault(f"$.clauses[{number}].level", "there is no such level", "choose one of the levels above")
-        if tagged.since and not isinstance(tagged.clause, Limit):
-            yield Fault(f"$.clauses[{number}].since", "only a limit begins and ends", "give its first level as `level`")
+        if tagged.last is not None and tagged.last < tagged.level:
+            yield Fault(f"$.clauses[{number}].last", "it ends before it begins", "give a level that is not lower")
 
 
 def _marks(template: Template, path: str, tagged: Tagged) -> Iterator[Fault]:
@@ -94,7 +94,11 @@ def _each_level(template: Template) -> Iterator[Fault]:
             yield Fault(f"$.levels[{one.level}]", f"its agreement: {path}: {fault.message}", fault.todo)
         if draft and before and (lost := narrowed(draft.agreement, before)):
             what = f"it shows less than the level before: {lost[0]}"
-            yield Fault(f"$.levels[{one.level}]", what, "let limits that begin at a level name only what is new there")
+            yield Fault(
+                f"$.levels[{one.level}]",
+                what,
+                "let shares that end be contained in others, and limits that begin name only what is new",
+            )
         before = draft.agreement if draft else None
 
 

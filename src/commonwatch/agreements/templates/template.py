@@ -1,8 +1,8 @@
 """What a template is: parameters, levels, and clauses that carry a level.
 
-Rules held here: a share or count is there from its level on, a limit up to its level, so each level shows at least
-what the one before shows. In clauses `the-NAME` stands for the value of the parameter NAME; everything else is the
-closed vocabulary of documents, so that a template has their errors, schema and English.
+Rules held here: a clause is there from its level on, or up to its last one; that each level shows at least what the one
+before shows is proven when a template is checked. In clauses `the-NAME` stands for the value of the parameter NAME;
+everything else is the closed vocabulary of documents, so that a template has their errors, schema and English.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Meta
 
 from commonwatch.agreements.decode import parse
-from commonwatch.agreements.document import Clause, Duties, Law, Limit, Line, Model, Slug, Version
+from commonwatch.agreements.document import Clause, Duties, Law, Line, Model, Slug, Version
 from commonwatch.errors import InvalidInput
 
 Kind = Literal["owner", "operator", "member", "community", "organisations", "communities", "sites"]
@@ -50,18 +50,15 @@ class Level(Model, frozen=True):
 
 
 class Tagged(Model, frozen=True):
-    """A clause with its level: of a share or count the first that has it, of a limit the last.
-
-    A limit may begin at a level (`since`); it then names nothing that a lower level shows more of.
-    """
+    """A clause with the first level that has it, and the last one where it ends."""
 
     level: LevelNumber
     clause: Clause
-    since: LevelNumber = 0
+    last: LevelNumber | None = None
 
     def within(self, level: int) -> bool:
         """Whether this level has the clause."""
-        return self.since <= level <= self.level if isinstance(self.clause, Limit) else level >= self.level
+        return self.level <= level and (self.last is None or level <= self.last)
 
 
 _STRICTEST = Duties()

@@ -36,14 +36,15 @@ class Terminal:
         except EOFError:
             raise InvalidInput("the questions were not answered", todo="answer them, or give --set options") from None
 
-    def choose(self, question: str, choices: Sequence[str]) -> int:
-        """The number of a choice, from 0."""
-        listed = "\n".join(f"  {number}  {text}" for number, text in enumerate(choices, 1))
+    def choose(self, question: str, choices: Sequence[str], first: int = 1) -> int:
+        """The number of a choice; they are numbered from `first`."""
+        listed = "\n".join(f"  {number}  {text}" for number, text in enumerate(choices, first))
+        last = first + len(choices) - 1
         while True:
             answer = self.ask(f"{question}\n{listed}")
-            if answer.isdigit() and 1 <= int(answer) <= len(choices):
-                return int(answer) - 1
-            self.say(f"Please write a number from 1 to {len(choices)}.")
+            if answer.isdecimal() and first <= int(answer) <= last:
+                return int(answer)
+            self.say(f"Please write a number from {first} to {last}.")
 
 
 def choose_template(templates: Mapping[str, Template], terminal: Terminal | None) -> Template:
@@ -51,7 +52,8 @@ def choose_template(templates: Mapping[str, Template], terminal: Terminal | None
     if terminal is None:
         raise InvalidInput("no template is named", where="--template", todo=f"choose {', '.join(templates)}")
     listed = list(templates.values())
-    return listed[terminal.choose("Which of these are you?", [f"{t.title}\n     {t.summary}" for t in listed])]
+    number = terminal.choose("Which of these are you?", [f"{t.title}\n     {t.summary}" for t in listed])
+    return listed[number - 1]
 
 
 def choose_level(template: Template, terminal: Terminal | None) -> int:
@@ -69,7 +71,7 @@ def choose_level(template: Template, terminal: Terminal | None) -> int:
         )
         for one in template.levels
     ]
-    return template.levels[terminal.choose("How much do you want to share?", choices)].level
+    return terminal.choose("How much do you want to share?", choices, first=0)
 
 
 def settings(template: Template, given: Sequence[str]) -> Values:
