@@ -11,8 +11,9 @@ import msgspec
 import pytest
 from litestar.testing import TestClient
 
+from commonwatch.agreements.decode import canonical
 from commonwatch.agreements.effective import OwnerDocuments
-from commonwatch.agreements.reader import Reader
+from commonwatch.agreements.reader import PURPOSES, Reader
 from commonwatch.cli import main
 from commonwatch.cli.client import Client
 from commonwatch.errors import InvalidInput, NotFound, NotPermitted
@@ -165,6 +166,25 @@ def test_the_command_asks_a_hub_over_http_and_its_folder_with_the_same_answer(
     assert json.loads(over_http) == json.loads(from_folder)
     assert {reader["org"] for reader in json.loads(over_http)["readers"]} == {"birch"}
     assert main([*asked, "--data", str(town.folder), "--org", "nobody"]) == 2
+
+
+def test_the_command_asks_a_hub_what_a_draft_or_an_end_would_do(
+    hub: Hub, town: Town, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "draft.json"
+    standing = hub.core.documents.standing("alder-service").document
+    share, *rest = standing.clauses
+    wider = msgspec.structs.replace(share, purposes=PURPOSES)
+    file.write_bytes(canonical(msgspec.structs.replace(standing, clauses=(wider, *rest))))
+    monkeypatch.setenv("COMMONWATCH_TOKEN", town.tokens["alder"])
+    with TestClient(hub.app()) as http:
+        http.headers["Authorization"] = f"Bearer {town.tokens['alder']}"
+        monkeypatch.setattr(Client, "send", lambda _, method, path, **more: http.request(method, path, **more))
+        draft = ["agreement", "impact", str(file), "--hub", "--url", "http://hub.example"]
+        assert main(draft) == 1
+        assert "Newly shown to organisation birch, for research" in capsys.readouterr().out
+        assert main([*draft, "--ends"]) == 0
+        assert "No longer shown to organisation birch" in capsys.readouterr().out
 
 
 @pytest.fixture

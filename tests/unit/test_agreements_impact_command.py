@@ -70,6 +70,17 @@ def test_impact_says_what_a_charter_keeps_back(run, file):
     assert {s["after"] for change in found["no_longer"] for s in change["fields"]} == {"withheld"}
 
 
+def test_impact_says_what_the_end_of_an_agreement_hides(run, file):
+    source = file("a.yaml", to_yaml(make.agreement()))
+    status, out, _ = run("impact", source, "--ends")
+    assert status == 0
+    assert out.startswith("No longer shown to organisation delta-mss")
+    assert run("impact", source, source, "--ends")[0] == 2
+    status, out, _ = run("impact", source)
+    assert status == 1
+    assert out.startswith("Newly shown to organisation delta-mss")
+
+
 def test_diff_shows_the_words_and_what_they_do(run, file):
     old, new = file("old.yaml", to_yaml(make.agreement())), file("new.json", narrowed(purposes=["operate", "detect"]))
     status, out, _ = run("diff", old, new)

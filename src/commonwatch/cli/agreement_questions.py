@@ -16,6 +16,7 @@ from typing import Any, TextIO
 import msgspec
 
 from commonwatch.agreements.check import check
+from commonwatch.agreements.decode import plain
 from commonwatch.agreements.document import Document
 from commonwatch.agreements.effective import OwnerDocuments
 from commonwatch.agreements.impact.changes import Change, CountChange, Impact, impact, together
@@ -44,6 +45,9 @@ def add_impact(parser: argparse.ArgumentParser) -> None:
     """Arguments of `impact`."""
     parser.add_argument("files", nargs="+", metavar="FILE", help="OLD and NEW, or NEW alone (against nothing)")
     parser.add_argument("--against-charter", metavar="CHARTER", help="what this charter keeps back of the agreement")
+    parser.add_argument("--ends", action="store_true", help="what is no longer shown when the document ends")
+    parser.add_argument("--hub", action="store_true", help="against what is in force on the hub at --url")
+    client.add_options(parser)
     add_world(parser)
 
 
@@ -58,14 +62,28 @@ def run_impact(args: argparse.Namespace, read: Read) -> int:
 
 
 def _impact(args: argparse.Namespace, read: Read) -> Impact:
-    if len(args.files) > 2 or (args.against_charter and len(args.files) > 1):
-        raise InvalidInput("too many documents", where="FILE", todo="give OLD and NEW, or one with --against-charter")
+    alone = args.against_charter or args.ends or args.hub
+    if len(args.files) > (1 if alone else 2):
+        raise InvalidInput("too many documents", where="FILE", todo="give OLD and NEW, or one with an option")
+    if args.hub:
+        return _hub_impact(args, read(args.files[0]))
     documents = [checked(read(file)) for file in args.files]
     beside = [checked(read(file)) for file in args.beside]
     if args.against_charter:
         return between([*beside, *documents], [*beside, *documents, checked(read(args.against_charter))], args)
-    old = documents[:-1]
-    return between([*beside, *old], [*beside, documents[-1]], args)
+    if args.ends:
+        return between([*beside, *documents], beside, args)
+    return between([*beside, *documents[:-1]], [*beside, documents[-1]], args)
+
+
+def _hub_impact(args: argparse.Namespace, document: Document) -> Impact:
+    """What a hub says that a document, or its end, would do to what is in force there."""
+    asked = {"without": document.id} if args.ends else {"document": plain(document)}
+    with client.Client.of(args) as hub:
+        answer = hub.post("/api/agreements/impact", asked)
+    if answer["partial"]:
+        print("judged from the documents alone that your organisation may read", file=sys.stderr)
+    return msgspec.convert(answer, type=Impact)
 
 
 def between(old: Iterable[Document], new: Iterable[Document], args: argparse.Namespace) -> Impact:
