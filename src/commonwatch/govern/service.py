@@ -43,7 +43,7 @@ from commonwatch.govern.preview.shapes import Drafted, OwnRows, Preview, Publish
 from commonwatch.govern.query import Answer, ColumnInfo, Cube, Distinct, Filter, Histogram, Query, Row, Rows, Top
 from commonwatch.govern.release import RELEASED, Made, Release, ReleaseInfo, Shelf, build
 from commonwatch.govern.snapshot import WORTH, Snapshots
-from commonwatch.govern.taken import INSIDE, Origins, Part, Taken, Use
+from commonwatch.govern.taken import Origins, Part, Taken, Use
 from commonwatch.store import Store
 
 MOST_TOP = 100
@@ -124,7 +124,7 @@ class Govern:
             if self._snapshots.asked(context.reader, frozenset(context.asking.used)):
                 threading.Thread(target=self.warm, args=(context.reader,), daemon=True).start()
             detail = {"query": context.query, "question": type(query).__name__.lower(), "rows": len(answer.rows)}
-            taken = None if use == INSIDE else self._taken(context, query, use, moment)
+            taken = None if use.inside else self._taken(context, query, use, moment)
             self._decided(context, "query", detail, taken)
             return answer
 
@@ -171,7 +171,7 @@ class Govern:
         with self._building(known):
             found = self._shelf.find(known, view.epoch, view.now, release) if release else None
             found = found or obeying(lambda: self._current(reader, release, cancel))
-        if use != INSIDE:
+        if not use.inside:
             taken = Taken(use.surface or "release", use.by, found.id, found.parts)
             self._log.decided(known, "release-opened", {"release": found.id, "epoch": view.epoch}, taken)
         return found

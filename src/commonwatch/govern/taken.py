@@ -16,14 +16,18 @@ Kind = Literal["person", "token", "gateway", "hub"]
 
 
 class Use(msgspec.Struct, frozen=True):
-    """Through which surface data leaves and what kind of principal asks. `surface` "": chosen by the question."""
+    """Through which surface data leaves and what kind of principal asks. `surface` "": chosen by the question.
+
+    `inside`: nothing leaves with this answer.
+    """
 
     surface: Surface | Literal[""] = ""
     by: Kind = "hub"
+    inside: bool = False
 
 
 #: Said by whoever computes inside the hub and hands nothing out: what leaves in the end is recorded where it leaves.
-INSIDE = Use("", "hub")
+INSIDE = Use(inside=True)
 
 
 class Part(msgspec.Struct, frozen=True):

@@ -155,7 +155,10 @@ export async function check({ checkpoint, proof }: Proven): Promise<Step[]> {
   return [
     { said: 'This access, word for word, is in what the hub wrote down for that answer', held: inside === sheet },
     { said: `That is entry ${proof.entry} of the audit log of ${proof.size} entries`, held: root === checkpoint.root },
-    { said: 'The log’s head carries the signature of the hub’s audit key', held: await signed(checkpoint) },
+    {
+      said: 'The log’s head is signed with the key it names (compare it with the one you got when you joined)',
+      held: await signed(checkpoint),
+    },
   ];
 }
 
