@@ -41,6 +41,8 @@ def add(parser: argparse.ArgumentParser) -> None:
     _gateway(subs)
     _agreement(subs)
     _backup(subs)
+    again = _command(subs, "recover", "let a hub restored from an old backup serve, closed where it lacks", _recover)
+    again.add_argument("file", nargs="*", help="signed statements or documents (JSON envelopes) it lacks")
     serve = _command(subs, "serve", "serve HTTP until stopped", _serve)
     serve.add_argument("--host")
     serve.add_argument("--port", type=int)
@@ -383,6 +385,14 @@ def _run_agreement_list(args: argparse.Namespace) -> None:
     with _office(args) as office:
         for one in office.policy.resolved().standings():
             print(f"{one.name}\t{one.version}\t{one.state}\t{one.owner}")
+
+
+def _recover(args: argparse.Namespace) -> None:
+    from commonwatch.hub.keeping.recovery import recover
+
+    with _office(args) as office:
+        for line in recover(office, [_read(name) for name in args.file]):
+            print(line)
 
 
 def _serve(args: argparse.Namespace) -> None:

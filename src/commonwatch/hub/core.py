@@ -195,5 +195,5 @@ def refuse_old(audit: AuditLog, policy: Policy) -> None:
     for number in range(len(audit) - 1, max(-1, len(audit) - 1 - LOOK_BACK), -1):
         logged = msgspec.json.decode(audit.entry(number), type=_Seen).detail.get("epoch")
         if isinstance(logged, int) and logged > epoch:
-            todo = "restore a newer backup of the metadata; serving this one could revive what was revoked"
+            todo = "restore a newer backup of the metadata, or run: commonwatch hub recover"
             raise Conflict("the metadata database is older than the audit log", where=f"entry {number}", todo=todo)

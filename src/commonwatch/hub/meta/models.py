@@ -410,3 +410,13 @@ class Withdrawal(Table):
     body: Mapped[bytes]
     signed: Mapped[bytes]
     needs: Mapped[dict[str, Any]]
+
+
+class Absent(Table):
+    """A document or statement that the audit log knows and a restored database lacks; its owner is closed meanwhile."""
+
+    __tablename__ = "absent"
+    hash: Mapped[str] = mapped_column(primary_key=True)
+    owner: Mapped[str] = mapped_column(index=True)
+    kind: Mapped[str]
+    name: Mapped[str]

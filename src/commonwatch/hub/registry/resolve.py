@@ -1,8 +1,8 @@
 """From stored envelopes to every owner's policy at one moment. What does not hold counts as absent, owner by owner.
 
 Rules: an envelope is verified once and kept by its hash; an owner's policy is made anew only when something of that
-owner changed or a day began; one owner's broken document closes that document, never the others; an owner whose
-gateways hold a newer snapshot than we issued is closed until that is healed.
+owner changed or a day began; what does not verify closes its owner, never the others; an owner whose gateways hold a
+newer snapshot than we issued, or of whom the audit log knows more than we have, is closed until that is healed.
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 import msgspec
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
 from commonwatch.agreements.chain import day_of, live
@@ -26,7 +26,7 @@ from commonwatch.agreements.statement import SignedStatement, verify_statement
 from commonwatch.errors import CommonwatchError
 from commonwatch.govern.policy import OrgInfo, OwnerPolicy
 from commonwatch.hub.members import read_orgs
-from commonwatch.hub.meta.models import Document, OrgKey, SnapshotNumber, Statement
+from commonwatch.hub.meta.models import Absent, Community, Document, OrgKey, SnapshotNumber, Statement
 
 log = logging.getLogger("commonwatch.hub")
 DAY = 86_400_000_000
@@ -102,9 +102,7 @@ class Resolver:
         orgs = read_orgs(session)
         documents = self._read_documents(session)
         statements = self._read_statements(session)
-        closed = frozenset(
-            session.scalars(select(SnapshotNumber.org).where(SnapshotNumber.seen > SnapshotNumber.number))
-        )
+        closed = self._closed(session)
         charters = newest_communities(documents)
         members = members_of(orgs.values())
         first = self._first = self._first if (found := first_keys(session)) == self._first else found
@@ -116,6 +114,32 @@ class Resolver:
         }
         passed, changes = moments(documents, statements, now)
         return Resolved(owners, orgs, documents, statements, charters, closed, passed, changes)
+
+    def _closed(self, session: Session) -> frozenset[str]:
+        """Owners of whom this hub lacks something it once had, or holds something that no longer verifies.
+
+        What cannot be read may be what revoked or narrowed: leaving it out could open, so the owner is closed whole;
+        for a community's charter everybody whose agreements stand under it.
+        """
+        behind = session.scalars(select(SnapshotNumber.org).where(SnapshotNumber.seen > SnapshotNumber.number))
+        closed = set(behind) | set(session.scalars(select(Absent.owner).where(_missing())))
+        broken = [digest for digest, held in self._documents.items() if held is None]
+        silent = [digest for digest, said in self._statements.items() if said is None]
+        if broken or silent:
+            stewards = session.scalars(select(Document.owner).where(Document.hash.in_(broken)))
+            closed |= set(stewards)
+            names = select(Statement.name).where(Statement.hash.in_(silent))
+            closed |= set(session.scalars(select(Document.owner).where(Document.name.in_(names))))
+            closed |= set(session.scalars(select(Statement.name).where(Statement.hash.in_(silent))))
+        under = set(session.scalars(select(Community.id).where(Community.steward.in_(closed)))) if broken else set()
+        return frozenset(closed | {owner for owner, c in self._under() if c in under})
+
+    def _under(self) -> Iterator[tuple[str, str]]:
+        """Owner and community of every agreement that stands under a community's charter."""
+        for held in self._documents.values():
+            document = held.verified.document if held is not None else None
+            if isinstance(document, Agreement) and document.community:
+                yield document.owner, document.community
 
     def _owner(  # noqa: PLR0917
         self, org: str, held: tuple[Held, ...], statements: Mapping[str, tuple[Said, ...]],
@@ -142,7 +166,7 @@ class Resolver:
         """Owner -> verified documents by name and version; community charters under their steward."""
         query = select(Document.hash, Document.owner).order_by(Document.name, Document.version)
         rows = session.execute(query).all()
-        missing = [digest for digest, _ in rows if digest not in self._documents]
+        missing = [digest for digest, _ in rows if self._documents.get(digest) is None]
         for start in range(0, len(missing), 500):
             part = select(Document).where(Document.hash.in_(missing[start : start + 500]))
             for row in session.scalars(part):
@@ -156,7 +180,7 @@ class Resolver:
     def _read_statements(self, session: Session) -> dict[str, tuple[Said, ...]]:
         """Agreement -> its statements; key changes, which concern every agreement, under ""."""
         rows = session.execute(select(Statement.hash).order_by(Statement.registered, Statement.hash)).all()
-        missing = [row.hash for row in rows if row.hash not in self._statements]
+        missing = [row.hash for row in rows if self._statements.get(row.hash) is None]
         for start in range(0, len(missing), 500):
             part = select(Statement).where(Statement.hash.in_(missing[start : start + 500]))
             for row in session.scalars(part):
@@ -167,6 +191,11 @@ class Resolver:
                 statement = said.signed.statement
                 found.setdefault("" if statement.kind == "key-change" else statement.id, []).append(said)
         return {name: tuple(said) for name, said in found.items()}
+
+
+def _missing() -> ColumnElement[bool]:
+    """Of what the audit log knows and this hub lacked after a restore: what is still not here."""
+    return Absent.hash.not_in(select(Document.hash)) & Absent.hash.not_in(select(Statement.hash))
 
 
 def verified_document(row: Document) -> Held | None:
