@@ -11,7 +11,16 @@ import pytest
 from commonwatch.agreements.decode import canonical, decode, digest
 from commonwatch.agreements.english import say
 from commonwatch.agreements.signing import Signature, SigningKey, sign, unb64
-from commonwatch.errors import Conflict, InvalidInput, NotAuthenticated, NotFound, NotPermitted, SignatureError, Stale
+from commonwatch.errors import (
+    CommonwatchError,
+    Conflict,
+    InvalidInput,
+    NotAuthenticated,
+    NotFound,
+    NotPermitted,
+    SignatureError,
+    Stale,
+)
 from commonwatch.hub.meta.models import Outbox
 from commonwatch.web.ports import OfferInfo, Principal
 from hub_house import Wall, agreement, charter, office
@@ -214,6 +223,28 @@ def test_a_document_that_could_not_be_registered_is_not_offered(hall: Hall) -> N
     with pytest.raises(SignatureError, match="not known here"):
         hall.offers.offer(hall.acme, second(parties=stranger))
     assert hall.offers.of(hall.acme) == before
+
+
+def test_a_draft_that_will_not_be_offered_does_not_tell_who_is_here(hall: Hall) -> None:
+    """A provider's administrator cannot find out, untraced, whether `peer` or `ghost` is a member."""
+    given = {"name": "x", "key": "A" * 43}
+    said = {}
+    for org in ("peer", "ghost"):
+        parties = [{"id": "acme", "role": "owner"}, {"id": org, "role": "operator"}]
+        said[org] = []
+        for wrong in ({"clauses": []}, {"community": "nowhere"}, {"version": 7}, {"id": "acme-charter-x", "x": 1}):
+            with pytest.raises(CommonwatchError) as caught:
+                hall.offers.offer(hall.acme, second(parties=parties) | wrong)
+            said[org].append(str(caught.value).replace(org, "ORG"))
+        for half in (given, {"key": "A" * 43}):
+            with pytest.raises(SignatureError) as caught:
+                hall.offers.offer(hall.acme, second(parties=[parties[0], parties[1] | half]))
+            said[org].append(str(caught.value).replace(org, "ORG"))
+    assert said["peer"] == said["ghost"]
+    assert hall.offers.offer(
+        hall.acme, second(parties=[{"id": "acme", "role": "owner"}, {"id": "peer", "role": "operator"}])
+    )
+    assert "offered" in hall.told(hall.peer), "whoever is found is told"
 
 
 def test_a_charter_stands_with_its_owners_signature_alone(hall: Hall) -> None:

@@ -15,6 +15,8 @@ import uvicorn
 
 from commonwatch.agreements.signing import SigningKey, b64
 from commonwatch.cli import main
+from commonwatch.cli.client import Client
+from commonwatch.errors import Conflict, InvalidInput, SignatureError, Stale
 from commonwatch.hub.compose import Hub
 from doubles.town import Town
 
@@ -145,6 +147,42 @@ def test_an_offer_is_declined_or_withdrawn_and_a_draft_offered(village: Village,
     status, _, err = run("birch", "offer", "--draft", "none")
     assert (status, "no such draft" in err) == (2, True)
     assert run("birch", "revoke", "alder-charter", "--key", village.key("birch"), "--yes")[0] == 2
+
+
+def test_a_signature_comes_in_as_the_envelope_file_it_was_made_in(village: Village, run: Run) -> None:
+    """For a key that never meets a network: the frozen bytes go there as a file, the envelope comes back."""
+    charter = {"charter": "1", "id": "alder-offline", "title": "Never", "owner": {"id": "alder"},
+               "clauses": [{"kind": "limit", "id": "no", "fields": {"user": "withheld"}}]}  # fmt: skip
+    file = village.folder / "frozen.json"
+    with Client(village.url, village.tokens["alder"]) as hub:
+        offer = hub.post("api/agreements/offer", {"document": charter})
+        file.write_text(json.dumps({"payload": offer["payload"]}))
+        assert run("alder", "sign", str(file), "--key", village.key("alder"), "--out", str(file))[0] == 0
+        envelope = json.loads(file.read_text())
+        for wrong in (
+            {**envelope, "payload": b64(b"{}")}, {**envelope, "signatures": []}, {"payload": offer["payload"]}, {},
+        ):  # fmt: skip
+            with pytest.raises((InvalidInput, SignatureError)):
+                hub.post(f"api/agreements/{offer['hash']}/sign", {"envelope": wrong})
+        for wrong in ({}, {"held": True, "envelope": envelope}, {"protected": "x"}):
+            with pytest.raises(InvalidInput):
+                hub.post(f"api/agreements/{offer['hash']}/sign", wrong)
+        assert hub.post(f"api/agreements/{offer['hash']}/sign", {"envelope": envelope})["state"] == "agreed"
+
+
+def test_a_drafts_edition_is_its_etag_and_a_stale_one_is_refused(village: Village) -> None:
+    with Client(village.url, village.tokens["birch"]) as hub:
+        answer = hub.send("PUT", "api/drafts/plan", json={"document": "title: one"})
+        assert (answer.headers["etag"], answer.json()["document"]) == ('"1"', {"title": "one"})
+        with pytest.raises(Conflict):
+            hub.put("api/drafts/plan", {"document": {}})
+        assert hub.put("api/drafts/plan", {"document": {"title": "two"}}, If_Match='"1"')["edition"] == 2
+        with pytest.raises(Stale):
+            hub.put("api/drafts/plan", {"document": {}}, If_Match='"1"')
+        with pytest.raises(InvalidInput):
+            hub.put("api/drafts/plan", {"document": {}}, If_Match="*")
+        hub.delete("api/drafts/plan")
+        assert hub.get("api/drafts") == []
 
 
 def test_a_key_is_changed_with_the_one_in_force_and_private_halves_stay(village: Village, run: Run) -> None:

@@ -175,8 +175,11 @@ class MakeOffer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
 
 
 class SignPart(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A JWS signature made where the key is kept (`protected`, `signature`, base64url), or `held`: by the hub's key."""
+    """A JWS signature made where the key is kept (`protected`, `signature`, base64url), or the `envelope` that holds it
+    (as `commonwatch agreement sign --out` writes it, with one signature), or `held`: by the key this hub holds.
+    """
 
+    envelope: Plain | None = None
     protected: Annotated[str, msgspec.Meta(max_length=4096)] | None = None
     signature: Annotated[str, msgspec.Meta(max_length=128)] | None = None
     held: bool = False

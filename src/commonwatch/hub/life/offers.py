@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 
 from commonwatch.agreements.decode import convert, digest
 from commonwatch.agreements.document import Document as AnyDocument
+from commonwatch.agreements.drafted import draft_from
 from commonwatch.agreements.english import GRAMMAR, say
 from commonwatch.agreements.signing import (
     TYPES,
@@ -74,22 +75,30 @@ class Offers:
         with self.database.write() as session:
             epochs.lock(session)
             continue_chain(session, plain)
+            self._check_draft(session, principal, draft_from(plain))
             complete(session, plain, lambda org: newest_key(session, org))
             made = convert(plain)
             envelope = propose(made)
             opened = signed.described(made, digest(unb64(envelope.payload)))
-            self._check(session, principal, opened)
+            self._check(session, opened)
             row = self._freeze(session, principal, opened, envelope)
             return shown(session, row, principal, whole=True)
 
-    def _check(self, session: Session, principal: Principal, opened: Opened) -> None:
+    def _check_draft(self, session: Session, principal: Principal, draft: AnyDocument) -> None:
+        """Whatever can be wrong but its parties. Only then are these looked up: who is here is found out by no broken
+        draft, and an offer is told to them.
+        """
+        opened = signed.described(draft, "")
         if principal.reader.org not in opened.signers:
             todo = "offer documents that your organisation signs itself"
             raise NotPermitted("your organisation is no party of this document", where="parties", todo=todo)
-        signed.check_keys(opened.document, self.documents.keys_in_force(session))
-        self.documents.check_fits(session, opened)
+        self.documents.check_place(session, opened)
         if any(s.name == opened.name and s.state == "revoked" for s in self.documents.policy.resolved().standings()):
             raise Conflict("this agreement was revoked, for good", where="id", todo="make a new one with another id")
+
+    def _check(self, session: Session, opened: Opened) -> None:
+        signed.check_keys(opened.document, self.documents.keys_in_force(session))
+        self.documents.check_fits(session, opened)
         known = session.get(Offer, opened.digest)
         if known is not None and known.state in {"open", "agreed"}:
             raise Conflict("this very document is offered already", where="document", todo="sign that offer")

@@ -16,14 +16,16 @@ from sqlalchemy.orm import Session
 from commonwatch.agreements.decode import from_json, from_yaml
 from commonwatch.agreements.document import BLANK_KEY
 from commonwatch.errors import InvalidInput, NotFound
-from commonwatch.hub.members import need_org
-from commonwatch.hub.meta.models import Document, OrgKey
+from commonwatch.hub.meta.models import Document, Organisation, OrgKey
 
 Plain = dict[str, Any]
 
 
 def plain_of(document: bytes | str | Plain) -> Plain:
-    """A document as plain data of one's own, from an object or from JSON or YAML text. Raises InvalidInput."""
+    """A document as plain data of one's own, from an object or from JSON or YAML text; a blank key is a missing one.
+
+    Raises InvalidInput.
+    """
     if isinstance(document, bytes):
         try:
             document = document.decode()
@@ -33,7 +35,11 @@ def plain_of(document: bytes | str | Plain) -> Plain:
         document = from_json(document) if document.lstrip().startswith("{") else from_yaml(document)
     if not isinstance(document, dict):
         raise InvalidInput("a document is an object", where="$", todo='begin with `dsa: "1"`')
-    return deepcopy(document)
+    own = deepcopy(document)
+    for signer in signers_in(own):
+        if signer.get("key") == BLANK_KEY:
+            del signer["key"]
+    return own
 
 
 def signers_in(plain: Plain) -> Iterator[Plain]:
@@ -45,11 +51,13 @@ def signers_in(plain: Plain) -> Iterator[Plain]:
 
 
 def complete(session: Session, plain: Plain, key_of: Callable[[str], str]) -> None:
-    """Fill in signers' names and keys where they are missing. Raises NotFound, and what `key_of` raises."""
+    """Fill in signers' names and keys where they are missing. Raises what `key_of` raises."""
     for signer in signers_in(plain):
-        signer.setdefault("name", need_org(session, signer["id"]).name)
-        if signer.get("key", BLANK_KEY) == BLANK_KEY:
+        if "key" not in signer:
             signer["key"] = key_of(signer["id"])
+        if "name" not in signer:
+            row = session.get(Organisation, signer["id"])
+            signer["name"] = row.name if row else signer["id"]
 
 
 def continue_chain(session: Session, plain: Plain) -> None:
@@ -63,9 +71,12 @@ def continue_chain(session: Session, plain: Plain) -> None:
 
 
 def newest_key(session: Session, org: str) -> str:
-    """The thumbprint of an organisation's newest signing key in force. Raises NotFound."""
+    """The thumbprint of an organisation's newest signing key in force.
+
+    Raises NotFound, with the same words for an organisation that is not here: a draft must not tell who is.
+    """
     query = select(OrgKey).where(OrgKey.org == org, OrgKey.ended.is_(None)).order_by(OrgKey.added.desc())
     if (row := session.scalar(query.limit(1))) is None:
         todo = "it makes one in its browser or with `commonwatch agreement keygen`, and registers the public half"
-        raise NotFound(f"organisation {org} has no signing key yet", where="parties", todo=todo)
+        raise NotFound(f"{org} is not here, or has no signing key yet", where="parties", todo=todo)
     return row.thumbprint

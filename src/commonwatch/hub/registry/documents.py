@@ -217,6 +217,10 @@ class Documents:
         known = read_orgs(session)
         if missing := sorted(set(opened.signers) - set(known)):
             raise NotFound(f"organisation {missing[0]} is not known here", where="parties", todo="add it first")
+        self.check_place(session, opened)
+
+    def check_place(self, session: Session, opened: Opened) -> None:
+        """Community, steward and chain fit; says nothing of parties. Raises NotFound, NotPermitted, Conflict."""
         community = opened.community
         if community is not None:
             row = session.get(Community, community)

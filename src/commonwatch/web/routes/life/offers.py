@@ -7,14 +7,15 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 from litestar import Request, Router, get, post
 from litestar.params import FromPath, JSONBody
 
-from commonwatch.agreements.signing import Signature
+from commonwatch.agreements.signing import Signature, envelope_from
 from commonwatch.errors import InvalidInput
 from commonwatch.web.auth import user
-from commonwatch.web.messages import MakeOffer, Reason, SignPart
-from commonwatch.web.ports import OfferInfo, Ports, Principal
+from commonwatch.web.messages import MakeOffer, Plain, Reason, SignPart
+from commonwatch.web.ports import OfferInfo, Offers, Ports, Principal
 from commonwatch.web.rooms import room
 
 Req = Request[Any, Any, Any]
@@ -44,8 +45,8 @@ async def offer(request: Req, data: JSONBody[MakeOffer]) -> OfferInfo:
 @post("/{agreement:str}/sign", status_code=200)
 async def sign(request: Req, agreement: FromPath[str], data: JSONBody[SignPart]) -> OfferInfo:
     """Sign for my organisation. With the last signature the agreement is registered, in the same step."""
-    here, part = room(request), _part(data)
-    return await here.workers.brief(here.ports.offers.sign, user(request), agreement, part)
+    here = room(request)
+    return await here.workers.brief(_sign, here.ports.offers, user(request), agreement, data)
 
 
 @post("/{agreement:str}/decline", status_code=200)
@@ -71,13 +72,29 @@ def _offer(ports: Ports, who: Principal, asked: MakeOffer) -> OfferInfo:
     return ports.offers.offer(who, document)
 
 
-def _part(data: SignPart) -> Signature | None:
-    if data.held and data.protected is None and data.signature is None:
-        return None
-    if data.held or data.protected is None or data.signature is None:
-        todo = "send `protected` and `signature`, or `held` alone"
+def _part(data: SignPart, offer: OfferInfo) -> Signature | None:
+    """The one signature that was sent, or None for the hub's held key. Raises InvalidInput, SignatureError."""
+    loose = data.protected is not None and data.signature is not None
+    if [data.held, data.envelope is not None, loose].count(True) != 1:
+        todo = "send `protected` and `signature`, or an `envelope`, or `held` alone"
         raise InvalidInput("a signature, or the hub's held key", where="signature", todo=todo)
-    return Signature(data.protected, data.signature)
+    if data.envelope is not None:
+        return _inside(data.envelope, offer)
+    return Signature(data.protected or "", data.signature or "") if loose else None
+
+
+def _inside(plain: Plain, offer: OfferInfo) -> Signature:
+    """The signature in an envelope around the very bytes that are offered."""
+    envelope = envelope_from(msgspec.json.encode(plain))
+    if envelope.payload != offer.payload or len(envelope.signatures) != 1:
+        todo = "sign the bytes of this offer, and send your own signature alone"
+        raise InvalidInput("the envelope is not one signature of this offer", where="envelope", todo=todo)
+    return envelope.signatures[0]
+
+
+def _sign(offers: Offers, who: Principal, agreement: str, data: SignPart) -> OfferInfo:
+    offer = offers.one(who, agreement)
+    return offers.sign(who, offer.hash, _part(data, offer))
 
 
 LISTING = Router("/offers", route_handlers=[listing, show], tags=["offers"])
