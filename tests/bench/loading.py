@@ -14,6 +14,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from commonwatch.store import Store, StoredBatch, batch
+from commonwatch.store.append import _row
 from doubles.govern import DAY, EXACT, NOW
 
 SPAN, CHUNK = 90, 500_000
@@ -67,7 +68,7 @@ def _chunk(store: Store, rng: np.random.Generator, weights: Any, handlings: Ints
     with store._cursor() as cursor:
         cursor.register("incoming_rows", rows)
         cursor.execute("BEGIN")
-        store._insert_batch(cursor, made)
+        cursor.execute("INSERT INTO store.main.batch VALUES (?, ?, ?, ?, ?, ?, ?, ?)", _row(made, store._arrival + 1))
         cursor.execute("INSERT INTO store.main.settled SELECT * FROM incoming_rows")
         cursor.execute("COMMIT")
     store._arrival, store._received, store._rows = store._arrival + 1, NOW, store._rows + size
