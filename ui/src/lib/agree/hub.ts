@@ -436,3 +436,32 @@ export function refOf(ref: ClauseRef | string): { agreement: string; version: st
 
 /** Whether an offer can still be signed. */
 export const isOpen = (o: Offer): boolean => o.state === 'offered' || o.state === 'partly-signed';
+
+// --- withdrawals -----------------------------------------------------------------------------------------------------
+
+/** What the hub took back when an agreement was suspended or revoked, with its signature. */
+export interface Certified {
+  document: {
+    number: number;
+    kind: string;
+    by: string;
+    stated: number;
+    complete: boolean;
+    readers: {
+      org: string;
+      indicators?: { id: string; served: boolean }[];
+      taxii: number;
+      pushed: number;
+      releases: number;
+      snapshots: number;
+      tables: number;
+      streams: number;
+    }[];
+    gateways: { gateway: string; org: string; acknowledged?: number | null }[];
+    remains?: string[];
+  };
+  envelope: Envelope;
+}
+
+export const withdrawals = (api: Api, id: string, signal?: AbortSignal): Promise<Certified[]> =>
+  api.json('GET', at(id, '/withdrawals'), undefined, signal);

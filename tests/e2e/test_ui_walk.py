@@ -1,0 +1,341 @@
+"""The walk of a new member in a real browser before a real hub, from the setup link to the proof of what happened.
+
+A dental practice joins by its link, chooses a level, refines it, looks at what would be seen, signs with a key made in
+the browser; its provider signs; the provider reads; the practice amends, revokes, and holds the certificate. `CW_SHOTS`
+names a folder for pictures.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Literal
+
+import pytest
+from playwright.sync_api import Browser, Locator, Page, expect
+
+from doubles.town import Town
+from doubles.village import incidents, village
+from e2e.test_hub_serve import Process, rows, serving
+from uikit import AXE, chromium, opened
+
+pytestmark = pytest.mark.browser
+THEMES: tuple[Literal["dark", "light"], ...] = ("dark", "light")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def town(tmp_path_factory: pytest.TempPathFactory) -> Town:
+    return village(tmp_path_factory.mktemp("village") / "data")
+
+
+@pytest.fixture(scope="module")
+def hub(town: Town, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
+    with serving(town, tmp_path_factory.mktemp("log") / "hub.log") as made:
+        with made.client("maple-dental") as client:
+            assert client.post("/gateway/batches", content=town.batch("maple-dental", incidents())).status_code == 200
+        yield made
+
+
+def violations(page: Page) -> list[str]:
+    """What axe-core objects to (WCAG 2.2 AA and best practice)."""
+    page.evaluate(AXE.read_text())
+    found = page.evaluate(
+        """async () => (await axe.run(document, {
+            runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'],
+            resultTypes: ['violations'],
+        })).violations.map((v) => v.id + ': ' + v.nodes.slice(0, 4).map((n) => n.html.slice(0, 160)).join(' | '))"""
+    )
+    return [str(v) for v in found]
+
+
+def examine(page: Page, name: str) -> None:
+    """Axe in both themes; pictures for whoever wants them; no sideways scrolling on a phone."""
+    page.wait_for_timeout(300)
+    page.evaluate("scrollTo(0, 0)")
+    for theme in THEMES:
+        if page.evaluate("document.documentElement.dataset.theme") != theme:
+            page.get_by_role("button", name=f"Switch to the {theme} theme").click()
+        assert (name, theme, violations(page)) == (name, theme, [])
+        if folder := os.environ.get("CW_SHOTS"):
+            page.screenshot(path=f"{folder}/{name}-{theme}.png", full_page=True)
+    page.get_by_role("button", name="Switch to the dark theme").click()
+    size = page.viewport_size or {"width": 1280, "height": 900}
+    page.set_viewport_size({"width": 360, "height": 800})
+    assert (name, page.evaluate("document.documentElement.scrollWidth")) == (name, 360)
+    page.set_viewport_size(size)
+
+
+@contextmanager
+def person(browser: Browser, hub: Process, org: str) -> Iterator[Page]:
+    """A browser of its own, signed in by the setup link."""
+    with opened(browser, hub, viewport={"width": 1280, "height": 900}, accept_downloads=True) as page:  # type: ignore[arg-type]
+        page.goto(f"{hub.url}/#link={hub.town.links[org].partition('#link=')[2]}")
+        page.get_by_role("button", name="Open", exact=True).click()
+        page.get_by_role("link", name="Agreements", exact=True).click()
+        page.get_by_role("heading", name="Agreements", level=1).wait_for()
+        yield page
+
+
+def slot(clause: Locator, name: str) -> Locator:
+    """The changeable part of a clause's sentence."""
+    return clause.locator(f"[data-slot='{name}']").first
+
+
+def test_a_practice_joins_chooses_refines_looks_signs_amends_revokes_and_proves(
+    browser: Browser, hub: Process, tmp_path: Path
+) -> None:
+    with person(browser, hub, "maple-dental") as maple, person(browser, hub, "harbour-mss") as harbour:
+        choose(maple)
+        refine(maple)
+        look(maple)
+        offer = sign_with_a_key_made_here(maple, tmp_path / "maple.key.json")
+        sign_as_second(harbour, offer)
+        with hub.client("harbour-mss") as client:
+            assert rows(client) == 24
+        see_it_live(maple, harbour)
+        amend(maple, harbour)
+        ask(maple)
+        revoke(maple)
+        with hub.client("harbour-mss") as client:
+            assert rows(client) == 0
+        prove(maple)
+
+
+def choose(page: Page) -> None:
+    """Nothing signed yet; a level with what it gives, gets, and who sees."""
+    expect(page.locator("main")).to_contain_text("Nothing agreed, nothing shared.")
+    examine(page, "agreements-first")
+    page.get_by_role("link", name="New agreement").click()
+    card = page.locator("label.card", has=page.get_by_text("Full help plus the CERT on incidents"))
+    expect(card).to_contain_text("Who sees something of yours")
+    expect(card).to_contain_text("your security provider")
+    begin = page.get_by_role("button", name="Begin with this level")
+    expect(begin).to_be_disabled()
+    card.get_by_role("radio").check()
+    page.get_by_label("Which security provider works for you?").fill("harbour-mss")
+    examine(page, "level")
+    begin.click()
+    page.get_by_role("heading", name="What is shared, clause by clause").wait_for()
+
+
+def refine(page: Page) -> None:
+    """Press a part of a sentence, change it, lose nothing on reload; a fault says where; text goes both ways."""
+    warn = page.get_by_role("article", name="warn-peers")
+    slot(warn, "fields").click()
+    warn.get_by_label("source address", exact=True).select_option("network")
+    expect(warn).to_contain_text("203.0.113.0/24")
+    examine(page, "refine")
+    warn.get_by_role("button", name="Done").click()
+    expect(warn).to_contain_text("source address as its network")
+    slot(warn, "to").click()
+    warn.get_by_label("sme-shield").uncheck()
+    warn.get_by_role("button", name="Done").click()
+    expect(warn).to_contain_text("with nobody for detecting threats")
+    warn.get_by_role("button", name="Remove clause warn-peers").click()
+    expect(page.get_by_role("article", name="warn-peers")).to_have_count(0)
+    page.get_by_text("Saved", exact=True).wait_for()
+    page.reload()
+    page.get_by_role("heading", name="What is shared, clause by clause").wait_for()
+    expect(page.get_by_role("article", name="warn-peers")).to_have_count(0)
+    write(page)
+
+
+def write(page: Page) -> None:
+    """The same as YAML: a fault names path and line as one types, and typing is never held up."""
+    page.get_by_role("button", name="Edit as text").click()
+    area = page.get_by_label("The agreement as YAML")
+    expect(area).to_have_value(re.compile("operate-for-us"))
+    text = area.input_value()
+    area.fill(text.replace("user: pseudonym", "user: hour", 1))
+    expect(page.locator(".source")).to_contain_text("fields.user")
+    examine(page, "text")
+    area.fill(text.replace("per_day: 50", "per_day: 25", 1))
+    expect(page.locator(".source")).to_contain_text("Nothing wrong with it.")
+    page.get_by_role("button", name="Edit as text").click()
+    expect(page.get_by_role("article", name="operate-for-us")).to_contain_text("up to 25 known values a day")
+
+
+def look(page: Page) -> None:
+    """Own rows beside what each reader would see; what never leaves; what changes."""
+    page.get_by_role("link", name="Next: Look at it").click()
+    page.get_by_role("tab", name="harbour-mss").click()
+    panel = page.get_by_role("tabpanel")
+    expect(panel).to_contain_text("24 of 24 events")
+    expect(panel).to_contain_text("anna.berg")
+    expect(panel).to_contain_text("user_")
+    examine(page, "preview")
+    page.keyboard.press("ArrowRight")
+    page.get_by_role("tab", name="any CERT").click()
+    expect(panel).to_contain_text("8 of 24 events")
+    page.get_by_role("tab", name="What never leaves").click()
+    expect(panel).to_contain_text("command line")
+    page.get_by_role("link", name="Next: What changes").click()
+    expect(page.locator("main")).to_contain_text("Newly shown to organisation harbour-mss")
+    expect(page.locator("main")).to_contain_text("Nobody would lose anything they see today.")
+    examine(page, "effects")
+
+
+def sign_with_a_key_made_here(page: Page, key: Path) -> str:
+    """The private half goes into a file and this browser, and never to the hub. Returns where the offer is."""
+    page.get_by_role("link", name="Next: Offer and sign").click()
+    sent: list[str] = []
+    page.on("request", lambda request: sent.append(request.post_data or ""))
+    page.get_by_role("button", name="Make a key in this browser").click()
+    with page.expect_download() as file:
+        page.get_by_role("button", name="Make the key and save its file").click()
+    file.value.save_as(key)
+    page.get_by_label("I have the file and keep it safe").check()
+    page.get_by_role("button", name="Register it and keep it in this browser").click()
+    expect(page.get_by_role("radio", name="The key in this browser")).to_be_checked()
+    examine(page, "sign")
+    now = page.get_by_role("button", name="Sign and offer")
+    expect(now).to_be_disabled()
+    page.get_by_label("I have read the text and agree to it").check()
+    now.click()
+    expect(page.locator("main")).to_contain_text("has not signed yet")
+    secret = json.loads(key.read_text())["d"]
+    assert sent
+    assert not [body for body in sent if secret in body]
+    examine(page, "waiting")
+    return page.url
+
+
+def sign_as_second(page: Page, offer: str) -> None:
+    """The provider finds it waiting, reads it, signs; its notification leads there."""
+    page.get_by_role("link", name="Notifications").click()
+    examine(page, "notifications")
+    page.get_by_role("link", name="Harbour").or_(page.get_by_role("link", name="offers")).first.click()
+    assert page.url == offer
+    expect(page.get_by_role("region", name="The text of the agreement")).to_contain_text("up to 25 known values")
+    page.get_by_label("Let the hub sign for us").check()
+    page.get_by_label("I have read the text and agree to it").check()
+    page.get_by_role("button", name="Sign", exact=True).click()
+    expect(page.locator("main")).to_contain_text("Every party has signed.")
+
+
+def see_it_live(maple: Page, harbour: Page) -> None:
+    """The owner is told without asking; the reader sees rows; the agreement has its page."""
+    expect(maple.locator("main")).to_contain_text("Every party has signed.")
+    harbour.get_by_role("link", name="Explore", exact=True).click()
+    expect(harbour.get_by_text("maple-dental").first).to_be_visible()
+    maple.get_by_role("link", name="See the agreement").click()
+    expect(maple.get_by_role("region", name="The text of the agreement")).to_contain_text("[operate-for-us]")
+    expect(maple.locator("main")).to_contain_text("in force")
+    examine(maple, "agreement")
+
+
+def amend(maple: Page, harbour: Page) -> None:
+    """A next version: only what changes is shown, both sign, and it replaces the one before."""
+    maple.get_by_role("button", name="Amend…").click()
+    clause = maple.get_by_role("article", name="operate-for-us")
+    slot(clause, "fields").click()
+    clause.get_by_label("host name", exact=True).select_option("pseudonym")
+    maple.get_by_text("Saved", exact=True).wait_for()
+    maple.get_by_role("link", name="What changes").first.click()
+    expect(maple.locator("main")).to_contain_text("No longer shown to organisation harbour-mss")
+    examine(maple, "amend")
+    maple.get_by_role("link", name="Offer and sign").first.click()
+    expect(maple.get_by_role("radio", name="The key in this browser")).to_be_checked()
+    maple.get_by_label("I have read the text and agree to it").check()
+    maple.get_by_role("button", name="Sign and offer").click()
+    expect(maple.locator("main")).to_contain_text("has not signed yet")
+    harbour.goto(maple.url)
+    harbour.get_by_label("Let the hub sign for us").check()
+    harbour.get_by_label("I have read the text and agree to it").check()
+    harbour.get_by_role("button", name="Sign", exact=True).click()
+    expect(harbour.locator("main")).to_contain_text("Every party has signed.")
+
+
+def ask(page: Page) -> None:
+    """Who can see a field, what can somebody see; the answer names clauses and leads to them."""
+    page.get_by_role("navigation", name="Pages").get_by_role("link", name="Agreements").click()
+    page.get_by_role("link", name="Who can see what?").click()
+    page.get_by_label("Of my events, who can see the").select_option("user")
+    page.get_by_role("button", name="Ask").first.click()
+    expect(page.locator(".answer").first).to_contain_text("Harbour Managed Security")
+    page.get_by_label("What of my events can").fill("oak-law")
+    page.get_by_role("button", name="Ask").nth(1).click()
+    expect(page.locator(".answer").nth(1)).to_contain_text("Nothing.")
+    examine(page, "questions")
+    page.get_by_role("link", name="operate-for-us").first.click()
+    expect(page.get_by_role("heading", name="Parties and signatures")).to_be_visible()
+
+
+def revoke(page: Page) -> None:
+    """The consequences first; then it is over, and the certificate says what was taken back."""
+    page.get_by_role("button", name="Revoke…").click()
+    sheet = page.get_by_role("dialog")
+    expect(sheet).to_contain_text("Harbour Managed Security sees nothing that only this agreement allowed")
+    expect(sheet.get_by_role("radio", name="The key in this browser")).to_be_checked()
+    sheet.get_by_label("Reason").fill("The trial is over")
+    sheet.get_by_label("I have read what happens").check()
+    examine_sheet(page)
+    sheet.get_by_role("button", name="Revoke now").click()
+    expect(page.locator(".notice.good")).to_contain_text("is revoked since policy epoch", timeout=15_000)
+    expect(page.get_by_role("heading", name="Certificate of withdrawal")).to_be_visible(timeout=15_000)
+    examine(page, "revoked")
+
+
+def examine_sheet(page: Page) -> None:
+    assert violations(page) == []
+    if folder := os.environ.get("CW_SHOTS"):
+        page.screenshot(path=f"{folder}/revoke-dark.png")
+
+
+def prove(page: Page) -> None:
+    """Who saw what afterwards, each with its proof."""
+    page.get_by_role("link", name="Who saw what", exact=True).click()
+    expect(page.locator("main")).to_contain_text("Harbour Managed Security")
+
+
+def test_the_other_pages_of_agreements_are_accessible(browser: Browser, hub: Process) -> None:
+    with person(browser, hub, "oak-law") as page:
+        page.get_by_role("link", name="My ceiling").click()
+        page.get_by_role("button", name="Add a ceiling").click()
+        expect(page.get_by_role("article", name="ceiling")).to_contain_text("never show anyone more than")
+        expect(page.locator("main")).to_contain_text("What changes")
+        examine(page, "ceiling")
+        page.get_by_role("button", name="as Oak Law").click()
+        page.get_by_role("link", name="Keys and settings").click()
+        expect(page.locator("main")).to_contain_text("held by the hub, as a convenience")
+        examine(page, "settings")
+
+
+def test_an_agreement_is_made_and_offered_without_a_pointer(browser: Browser, hub: Process) -> None:
+    with person(browser, hub, "oak-law") as page:
+        press(page, lambda: page.get_by_role("link", name="New agreement"))
+        press(page, lambda: page.get_by_role("button", name="Begin with an empty agreement"))
+        press(page, lambda: page.get_by_role("button", name="Share events"))
+        clause = page.get_by_role("article", name="sharing")
+        press(page, lambda: slot(clause, "to"))
+        box = clause.get_by_label("CERTs")
+        box.focus()
+        page.keyboard.press("Space")
+        page.keyboard.press("Escape")
+        expect(slot(clause, "to")).to_be_focused()
+        expect(clause).to_contain_text("with all CERTs for detecting threats")
+        page.get_by_text("Saved", exact=True).wait_for()
+        press(page, lambda: page.get_by_role("link", name="Offer and sign"))
+        way = page.get_by_label("Let the hub sign for us")
+        way.focus()
+        page.keyboard.press("Space")
+        page.get_by_label("I have read the text and agree to it").focus()
+        page.keyboard.press("Space")
+        press(page, lambda: page.get_by_role("button", name="Sign and offer"))
+        expect(page.locator("main")).to_contain_text("Every party has signed.")
+
+
+def press(page: Page, find: Callable[[], Locator]) -> None:
+    """Focus it and press Enter."""
+    find().first.focus()
+    page.keyboard.press("Enter")
