@@ -26,12 +26,15 @@ from commonwatch.web.rooms import Closing, closing_of
 
 #: Seconds connections get to end by themselves.
 GRACE = 3
+#: Seconds a computing thread may keep the interpreter while the event loop, which writes to thousands, waits for it.
+SWITCH = 0.0005
 
 
 def run(settings: Settings, host: str, port: int) -> None:
     """Serve the hub in `settings.data` at host and port (0: any free one). Raises Conflict when it is served."""
     logging.config.dictConfig(CONFIG)
     open_many()
+    sys.setswitchinterval(SWITCH)
     listening = listen(host, port)
     try:
         hub = Hub(settings)
