@@ -45,7 +45,7 @@ class House:
 
     def keep(self, *entries: Access) -> None:
         sheet = Sheet(entries, b"s" * 32)
-        self.book.keep(sheet, self.audit.append_many([sheet.logged()]), entries[0].at)
+        self.book.keep([(sheet, self.audit.append_many([sheet.logged()]))], entries[0].at)
 
     def of(self, owner: str) -> list[Access]:
         return [found.entry for found in self.book.page(owner, Wanted(limit=1000))]
@@ -152,7 +152,7 @@ def test_uses_are_counted_once_and_owners_are_told_as_they_signed(town: Town, tm
         telling = TellingOwners(hub.core.database, hub.core.clock.now)
         for n in range(3):
             sheet = Sheet((access("alder", NOW + n, clauses=("alder-service@1#operate",)),), b"s" * 32)
-            hub.book.keep(sheet, 10_000 + n, NOW + n)
+            hub.book.keep([(sheet, 10_000 + n)], NOW + n)
         assert telling.run() == 0, "nothing is spread yet"
         hub.book.spread()
         hub.book.spread()
