@@ -240,9 +240,11 @@ def main() -> None:
     parser.add_argument("--owners", default="10,200,2000")
     parser.add_argument("--json", type=Path)
     given = parser.parse_args()
-    results = [measure(int(count), given.rows) for count in given.owners.split(",")]
-    for result in results:
-        show(result)
+    results = []
+    for count in given.owners.split(","):
+        results.append(measure(int(count), given.rows))
+        show(results[-1])
+        sys.stdout.flush()
     if given.json:
         given.json.write_text(json.dumps({"bench": "govern", "results": results}, indent=1))
 

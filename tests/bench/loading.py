@@ -14,7 +14,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from commonwatch.store import Store, StoredBatch, batch
-from commonwatch.store.append import _row
+from commonwatch.store.append import batch_row
 from doubles.govern import DAY, EXACT, NOW
 
 SPAN, CHUNK = 90, 500_000
@@ -68,7 +68,8 @@ def _chunk(store: Store, rng: np.random.Generator, weights: Any, handlings: Ints
     with store._cursor() as cursor:
         cursor.register("incoming_rows", rows)
         cursor.execute("BEGIN")
-        cursor.execute("INSERT INTO store.main.batch VALUES (?, ?, ?, ?, ?, ?, ?, ?)", _row(made, store._arrival + 1))
+        kept = batch_row(made, store._arrival + 1)
+        cursor.execute("INSERT INTO store.main.batch VALUES (?, ?, ?, ?, ?, ?, ?, ?)", kept)
         cursor.execute("INSERT INTO store.main.settled SELECT * FROM incoming_rows")
         cursor.execute("COMMIT")
     store._arrival, store._received, store._rows = store._arrival + 1, NOW, store._rows + size

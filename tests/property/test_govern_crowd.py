@@ -41,7 +41,7 @@ def world(tmp_path_factory):
 
 def told(here, readers, since) -> dict:
     origins = {who: {} for who in readers}
-    found = here.observables_of(readers, since, origins)
+    found = here.observables_of(dict.fromkeys(readers, since), origins)
     return {who: (msgspec.json.encode(seen), sorted(origins[who].items())) for who, seen in found.items()}
 
 
@@ -65,6 +65,15 @@ def test_what_one_is_told_does_not_depend_on_who_else_is_asked(world):
             assert told(here, few, 5) == {who: whole[who] for who in few}
 
 
+def test_each_is_told_what_came_since_its_own_number(world):
+    here, _ = world
+    since = dict(zip(READERS, (0, 8, 4, 7), strict=True))
+    found = here.observables_of(since, {})
+    assert {who: msgspec.json.encode(seen) for who, seen in found.items()} == {
+        who: alone(here, who, at)[0] for who, at in since.items()
+    }
+
+
 def test_a_crowd_too_large_for_one_table_is_told_in_parts(world, monkeypatch):
     here, _ = world
     whole = told(here, READERS, 0)
@@ -76,5 +85,5 @@ def test_a_crowd_too_large_for_one_table_is_told_in_parts(world, monkeypatch):
 def test_who_is_no_member_is_left_out_and_every_other_has_its_entry_in_the_log(world):
     here, log = world
     log.seen.clear()
-    assert set(here.observables_of([*READERS, reader("stranger")], 5, {})) == set(READERS)
+    assert set(here.observables_of(dict.fromkeys([*READERS, reader("stranger")], 5), {})) == set(READERS)
     assert [(who.org, kind) for who, kind, _ in log.seen] == [(who.org, "observables") for who in READERS]

@@ -61,10 +61,8 @@ class World:
         self.asked.append(since)
         return self.visible.get(reader.org, [])
 
-    def observables_of(
-        self, readers: Iterable[Reader], since: int, origins: Mapping[Reader, Any]
-    ) -> dict[Reader, list[Seen]]:
-        return {reader: self.observables(reader, since, origins=origins[reader]) for reader in readers}
+    def observables_of(self, since: Mapping[Reader, int], origins: Mapping[Reader, Any]) -> dict[Reader, list[Seen]]:
+        return {reader: self.observables(reader, at, origins=origins[reader]) for reader, at in since.items()}
 
     def see(self, *seen: Seen, org: str = "cert-nord") -> None:
         self.visible[org] = list(seen)

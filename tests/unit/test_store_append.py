@@ -78,7 +78,7 @@ def test_what_could_not_be_written_is_written_when_it_is_sent_again(store, monke
     made = [batch("acme", events(10, seed=n), uid=n) for n in (1, 2, 3)]
     store.append(made[0])
     with monkeypatch.context() as broken:
-        broken.setattr("commonwatch.store.append._row", lambda *_: [None])
+        broken.setattr("commonwatch.store.append.batch_row", lambda *_: [None])
         assert together(store, made) == [0, "failed", "failed"]
     assert store.watermark()[0] == 1
     assert sorted(together(store, made)) == [0, 10, 10]

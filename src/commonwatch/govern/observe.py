@@ -96,11 +96,12 @@ OBSERVED = {kind: frozenset((*fields, *_BESIDE)) for kind, fields in _VALUES.ite
 
 
 class Held(NamedTuple):
-    """One reader's part of what was found: its numbers, the terms it is bound by, and who is told of origins."""
+    """One reader's part of what was found: its numbers, its terms, who is told of origins, and since when."""
 
     asking: Asking
     binding: Binding
     note: Note | None = None
+    since: int = 0
 
 
 class Asked(Protocol):
@@ -124,10 +125,10 @@ def observables(
     return _told(found.get(0, {}), Held(asking, binding, note))
 
 
-def shared(crowd: Crowd, readers: Sequence[Held], since: int) -> list[list[Observable]]:
-    """The same for several readers at once, in their order in the crowd."""
-    found = _found(crowd, crowd.decisions, since)
-    return [_told(found.get(number, {}), held) for number, held in enumerate(readers)]
+def shared(crowd: Crowd, readers: Sequence[Held]) -> list[list[Observable]]:
+    """The same for several readers at once, in their order in the crowd, for each since its own arrival number."""
+    found = _found(crowd, crowd.decisions, min(held.since for held in readers))
+    return [_told(_since(found.get(number, {}), held.since), held) for number, held in enumerate(readers)]
 
 
 def _found(

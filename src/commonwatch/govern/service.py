@@ -12,7 +12,7 @@ import hmac
 import secrets
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from typing import Any, NamedTuple, TypeVar
 
@@ -194,13 +194,16 @@ class Govern:
             return found
 
     def observables_of(
-        self, readers: Sequence[Reader], since: int, origins: Mapping[Reader, Origins]
+        self, since: Mapping[Reader, int], origins: Mapping[Reader, Origins]
     ) -> dict[Reader, list[Observable]]:
-        """`observables` for several readers, asked together; who is no member any more is left out."""
+        """`observables` for several readers, each since its own number, asked together.
+
+        Who is no member, or whose policy changed meanwhile, is left out.
+        """
         view, found = self.view(), dict[Reader, list[Observable]]()
         with ExitStack() as stack:
             tables: dict[int, tuple[Reader, Compiled]] = {}
-            for reader in readers:
+            for reader in since:
                 with suppress(NotPermitted):
                     compiled = stack.enter_context(self._compiler.table(view, standing(view, reader)))
                     tables[id(compiled)] = reader, compiled
@@ -210,7 +213,11 @@ class Govern:
         return found
 
     def _shared(
-        self, view: PolicyView, group: Mapping[Reader, Compiled], since: int, origins: Mapping[Reader, Origins]
+        self,
+        view: PolicyView,
+        group: Mapping[Reader, Compiled],
+        since: Mapping[Reader, int],
+        origins: Mapping[Reader, Origins],
     ) -> dict[Reader, list[Observable]]:
         watermark, members = self.watermark(view), list(group.values())
         names = {reader: self._id(reader, view, watermark, b"observables") for reader in group}
@@ -219,9 +226,10 @@ class Govern:
             for reader, compiled in group.items():
                 asking = Asking(self._store, session, Using(compiled, Vault(compiled.table, self._keys, ""), 0))
                 note = self._accounts.noting(asking, origins[reader]) if reader in origins else None
-                held.append(Held(asking, self._binding(view, compiled.table.reader), note))
+                held.append(Held(asking, self._binding(view, compiled.table.reader), note, since[reader]))
             crowd = Crowd(self._store, session, members, self._crowds.kept(members))
-            found = dict(zip(group, shared(crowd, held, since), strict=True))
+            made = dict(zip(group, shared(crowd, held), strict=True))
+        found = {reader: seen for reader, seen in made.items() if self._stands(view, group[reader].table.reader)}
         told = {
             reader: {"query": names[reader], "rows": len(seen), "epoch": view.epoch} for reader, seen in found.items()
         }
@@ -328,6 +336,13 @@ class Govern:
         now = self.view()
         if now.epoch != view.epoch and between(view, now).touches(reader):
             raise Moved("the agreements changed while this was answered", todo="ask again")
+
+    def _stands(self, view: PolicyView, reader: Reader) -> bool:
+        try:
+            self._still(view, reader)
+        except Moved:
+            return False
+        return True
 
     def withdraw(self, scope: Scope) -> dict[str, Counter[str]]:
         """The policy changed: everything made under an older one goes now. What went, by reader organisation and kind.

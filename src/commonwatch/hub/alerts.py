@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -32,6 +33,7 @@ _NAMED = Constraint(outside=(WITHHELD_TEXT, ABSENT_TEXT))
 HOUR = 3_600_000_000
 _FINE = frozenset({"15m", "1h", "6h", "1d"})
 _alerts = msgspec.json.Decoder(Alert)
+Rest = Callable[[float], object]
 Tell = Callable[[str, AlertMessage], None]
 #: Records an alert before it is told.
 Recorded = Callable[[Reader, Alert], None]
@@ -125,20 +127,31 @@ class AlertTable:
             )
 
 
-def step(watch: Watch, readers: Iterable[Reader], tell: Tell, record: Recorded | None = None) -> int:
-    """Bring readers' alerts up to date, log and tell what changed; returns how many messages went out."""
+def step(
+    watch: Watch, readers: Iterable[Reader], tell: Tell, record: Recorded | None = None, rest: Rest = lambda _: None
+) -> int:
+    """Bring readers' alerts up to date, log and tell what changed; returns how many messages went out.
+
+    `rest` is called after each reader with the seconds that looking took.
+    """
     told = 0
     for reader in readers:
-        try:
-            changed = watch.refresh(reader)
-        except Unavailable:
-            continue
+        begun = time.monotonic()
+        changed = _refreshed(watch, reader)
         for alert in changed:
             if record is not None:
                 record(reader, alert)
             tell(reader.org, message(alert))
         told += len(changed)
+        rest(time.monotonic() - begun)
     return told
+
+
+def _refreshed(watch: Watch, reader: Reader) -> list[Alert]:
+    try:
+        return watch.refresh(reader)
+    except Unavailable:
+        return []
 
 
 def message(alert: Alert) -> AlertMessage:

@@ -63,7 +63,7 @@ class Source(Protocol):
         self, reader: Reader, since: int | None, *, origins: Origins | None = None
     ) -> Sequence[Observable]: ...
     def observables_of(
-        self, readers: Sequence[Reader], since: int, origins: Mapping[Reader, Origins]
+        self, since: Mapping[Reader, int], origins: Mapping[Reader, Origins]
     ) -> Mapping[Reader, Sequence[Observable]]: ...
 
 

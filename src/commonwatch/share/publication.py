@@ -98,42 +98,42 @@ class Publications:
             return self._source.standing(reader).epoch == standing.epoch
 
     def refresh_all(self, readers: Sequence[Reader]) -> set[Reader]:
-        """`refresh` for many readers, sharing the work; returns those whose policy and store are known."""
-        due: dict[int, list[Reader]] = {}
-        for reader in dict.fromkeys(readers):
-            state = self._store.state(audience_of(reader))
-            due.setdefault(state.watermark if state else -1, []).append(reader)
-        for since, together in due.items():
-            if since >= 0 and len(together) > 1:
-                self._refresh_together(together, since)
-        return {reader for reader in dict.fromkeys(readers) if self._refreshed(reader)}
+        """`refresh` for many readers, sharing the work; returns those whose policy and store are known.
 
-    def _refresh_together(self, readers: Sequence[Reader], since: int) -> None:
-        """Continue those that only lack what was stored since, by one question for all; leave the others."""
-        standings = {reader: standing for reader in readers if (standing := self._lacking(reader, since))}
-        if len(standings) < 2:
-            return
-        origins: dict[Reader, Origins] = {reader: {} for reader in standings}
+        Who is brought up to date with others is not asked about once more for what came meanwhile.
+        """
+        everybody = dict.fromkeys(readers)
+        lacking = {reader: lack for reader in everybody if (lack := self._lacking(reader))}
+        done = self._refresh_together(lacking) if len(lacking) > 1 else set()
+        return {reader for reader in everybody if reader in done or self._refreshed(reader)}
+
+    def _refresh_together(self, lacking: Mapping[Reader, tuple[Standing, State]]) -> set[Reader]:
+        """Continue those that only lack what was stored since, by one question for all; returns who was."""
+        origins: dict[Reader, Origins] = {reader: {} for reader in lacking}
         try:
-            found = self._source.observables_of(list(standings), since, origins)
+            found = self._source.observables_of({r: state.watermark for r, (_, state) in lacking.items()}, origins)
         except Unavailable:
-            return
+            return set()
+        done = set()
         for reader, seen in found.items():
+            standing, before = lacking[reader]
             with self._lock(audience := audience_of(reader)):
                 state, now = self._store.state(audience), self._clock()
-                if state and state.watermark == since and state.epoch == standings[reader].epoch:
-                    change = self._change(reader, standings[reader], state, now, (seen, origins[reader]))
+                if state == before:
+                    change = self._change(reader, standing, state, now, (seen, origins[reader]))
                     self._store.apply(audience, change, now)
+                    done.add(reader)
+        return done
 
-    def _lacking(self, reader: Reader, since: int) -> Standing | None:
-        """How things stand for a reader that lacks nothing but what was stored since, else None."""
+    def _lacking(self, reader: Reader) -> tuple[Standing, State] | None:
+        """How things stand for a reader that lacks nothing but what was stored since its state, else None."""
         try:
-            standing = self._source.standing(reader)
+            standing, state = self._source.standing(reader), self._store.state(audience_of(reader))
         except CommonwatchError:
             return None
-        state = self._store.state(audience_of(reader))
-        same = state is not None and state.epoch == standing.epoch and self._clock() < state.good_until
-        return standing if same and standing.watermark != since else None
+        if state is None or state.epoch != standing.epoch or self._clock() >= state.good_until:
+            return None
+        return (standing, state) if standing.watermark != state.watermark else None
 
     def _refreshed(self, reader: Reader) -> bool:
         try:

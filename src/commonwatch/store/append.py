@@ -109,7 +109,7 @@ class Writing:
             cursor.execute("BEGIN")
             for each, plan, arrival in zip(some, plans, arrivals, strict=True):
                 cursor.execute(
-                    "INSERT INTO store.main.batch VALUES (?, ?, ?, ?, ?, ?, ?, ?)", _row(each.batch, arrival)
+                    "INSERT INTO store.main.batch VALUES (?, ?, ?, ?, ?, ?, ?, ?)", batch_row(each.batch, arrival)
                 )
                 plan.write(cursor)
             cursor.execute("INSERT INTO store.main.tail SELECT * FROM incoming_rows")
@@ -122,7 +122,8 @@ class Writing:
         return True
 
 
-def _row(batch: StoredBatch, arrival: int) -> list[object]:
+def batch_row(batch: StoredBatch, arrival: int) -> list[object]:
+    """What is kept of a batch itself."""
     return [
         batches.signed(batch.batch_uid), batch.gateway, batch.org, batch.seq,
         batches.digest(batch), batch.rows, arrival, batch.received,

@@ -30,11 +30,15 @@ class Warn(Loop):
     def turn(self) -> None:
         """Bring everybody's alerts up to date. Whatever fails is logged by type and tried again."""
         try:
-            alerts.step(self._watch, self._audience().values(), self._push.alert, self._record)
+            alerts.step(self._watch, self._audience().values(), self._push.alert, self._record, self._breathe)
         except Exception as error:
             log.warning("looking for alerts failed and will be tried again: %s", type(error).__name__)
             self.wake()
 
-    def rest(self, took: float) -> float:
-        """At least `REST` seconds, and three times what the look took."""
-        return max(REST, 3 * took)
+    def rest(self, took: float) -> float:  # noqa: ARG002 - it rested in between
+        """Seconds until the next look."""
+        return REST
+
+    def _breathe(self, took: float) -> None:
+        """Rest three times as long as a reader took: what comes in and is asked meanwhile goes first."""
+        self._over.wait(3 * took)
