@@ -207,12 +207,14 @@ def test_critical_comes_from_the_author_and_major_does_not_raise():
 
 def test_metadata_may_be_lists_or_text_and_junk_is_dropped():
     metadata = {"cve": "cve_2021_44228, CVE-2022-0001", "mitre_technique_id": ["T1071_001"], "malware_family": "Emotet",
-                "mitre_tactic_id": ["Command And Control"]}  # fmt: skip
+                "mitre_tactic_id": ["No Such Tactic"]}  # fmt: skip
     found = one(eve("alert", alert={"metadata": metadata}))
     assert found.event.cve_uids == ("CVE-2021-44228", "CVE-2022-0001")
     assert found.event.attack_techniques == ("T1071.001",)
     assert (found.event.malware_names, found.event.malware_family) == (("Emotet",), "emotet")
     assert found.dropped == ("alert.metadata.mitre_tactic_id",)
+    named = one(eve("alert", alert={"metadata": {"mitre_tactic_id": ["Command And Control", "TA0001"]}}))
+    assert set(named.event.attack_tactics) == {"TA0011", "TA0001"}
 
 
 def test_a_family_that_is_not_public_is_other():

@@ -68,13 +68,20 @@ def convert(plain: Any) -> Document:
 
 
 def from_json(text: str) -> Any:
-    """Plain data from JSON text; refuses keys given twice, NaN and deep nesting."""
+    """Plain data from JSON text; refuses keys given twice, NaN, half characters and deep nesting."""
     try:
-        return json.loads(text, object_pairs_hook=_once, parse_constant=_refuse_constant)
+        found = json.loads(text, object_pairs_hook=_once, parse_constant=_refuse_constant)
+        if "\\u" in text:
+            json.dumps(found, ensure_ascii=False).encode()
     except json.JSONDecodeError as error:
         raise InvalidInput(f"not JSON: {error.msg}", where=f"line {error.lineno} column {error.colno}") from None
     except RecursionError:
         raise InvalidInput("nested too deeply") from None
+    except UnicodeEncodeError:
+        raise InvalidInput("half a character (a lone surrogate)", where="$", todo="write whole characters") from None
+    except ValueError:
+        raise InvalidInput("a number has too many digits", where="$") from None
+    return found
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

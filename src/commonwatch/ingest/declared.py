@@ -61,11 +61,11 @@ def read_declared(data: bytes | str) -> Declared:
     try:
         plain = tomllib.loads(data if isinstance(data, str) else data.decode())
         found = msgspec.convert(plain, type=Declared)
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise InvalidInput(f"the mapping is not TOML: {error}", where="$", todo="see the guide on formats") from None
     except msgspec.ValidationError as error:
         what, _, where = str(error).partition(" - at `")
         raise InvalidInput(what, where=where.rstrip("`") or "$", todo="see the guide on formats") from None
+    except (RecursionError, ValueError) as error:
+        raise InvalidInput(f"the mapping is not TOML: {error}", where="$", todo="see the guide on formats") from None
     _check(found)
     return found
 

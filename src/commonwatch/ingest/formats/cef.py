@@ -95,7 +95,7 @@ def find(line: bytes, context: Context) -> Found | Unreadable:
 def extension(text: str, *, known: bool) -> dict[str, Any]:
     """Values by key; of a known product only known keys end a value."""
     keys = [m for m in _KEY.finditer(text) if not known or m[1] in _KNOWN or m[1].startswith("TrendMicroDs")]
-    ends = [*(m.start() for m in keys[1:]), len(text)]
+    ends = [*(m.start() for m in keys[1:]), len(text)][: len(keys)]
     values = {
         m[1]: unescape(unquoted(text[m.end() : end].strip()), path=m[1] in _PATHS)
         for m, end in zip(keys, ends, strict=True)
