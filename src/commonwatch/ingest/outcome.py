@@ -14,6 +14,8 @@ from commonwatch.events.event import Event
 
 HEAD: Final = 200
 MAX_RECORD: Final = 1 << 20
+#: Formats whose record is a whole document (a bundle, a MISP event) may be this long.
+MAX_DOCUMENT: Final = 16 << 20
 MAX_DEPTH: Final = 32
 
 #: Every quarantine reason; `bad_field` is followed by `:<name>`.

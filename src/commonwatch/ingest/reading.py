@@ -17,7 +17,7 @@ from commonwatch.ingest.archives import Chunks
 from commonwatch.ingest.counters import Counters
 from commonwatch.ingest.formats import Format, formats
 from commonwatch.ingest.framing import Framer, Frames, Layout
-from commonwatch.ingest.outcome import Outcome, Parsed, Quarantined, Skipped, quarantine
+from commonwatch.ingest.outcome import MAX_RECORD, Outcome, Parsed, Quarantined, Skipped, quarantine
 from commonwatch.ingest.recognise import HEAD_BYTES, recognise
 from commonwatch.ingest.source import Context, Source
 
@@ -106,7 +106,8 @@ class Reader:
     def _make_framer(self, position: int, layout: Layout | None) -> Framer:
         fixed: Layout | None = "lines" if self._format is not None and self._format.framing == "lines" else layout
         comments = self._format.comments if self._format is not None else True
-        return Framer(position=position, layout=fixed, comments=comments)
+        most = self._format.most if self._format is not None else MAX_RECORD
+        return Framer(position=position, layout=fixed, comments=comments, most=most)
 
     def _outcomes(self, frames: Frames) -> list[Outcome]:
         self.counters.blank_lines += frames.blank

@@ -5,7 +5,7 @@ Rules held here: a format module has NAME, NUMBER (stored in `source_format`, ne
 `write(event, kind)` gives the record back in the source's own vocabulary: reading that again gives the same event
 (only rows under an owner's declared mapping have no vocabulary to be written in).
 `leaves(record, memory)` gives its values by path (JSON where a module has none). Adding a format is one file here and
-one folder in the test corpus; `ingest.tables` makes most of it from a table.
+one folder in the test corpus; `MOST` where whole documents are one record; `ingest.tables` makes most of it from a table.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Literal, NamedTuple, cast
 
 from commonwatch.events.event import Event
 from commonwatch.ingest.framing import Frames
-from commonwatch.ingest.outcome import Outcome
+from commonwatch.ingest.outcome import MAX_RECORD, Outcome
 from commonwatch.ingest.report.leaves import json_leaves
 from commonwatch.ingest.report.mapping import Mapping
 from commonwatch.ingest.source import Context
@@ -42,6 +42,8 @@ class Format(NamedTuple):
     #: of formats made of tables: the tables, and what finds the values of one record
     tables: Tables | None = None
     find: Find | None = None
+    #: bytes of the longest record; longer ones are passed over and quarantined
+    most: int = MAX_RECORD
 
 
 @cache
@@ -67,4 +69,5 @@ def _load(name: str) -> Format:
         leaves=getattr(module, "leaves", json_leaves),
         tables=getattr(module, "TABLES", None),
         find=getattr(module, "find", None),
+        most=getattr(module, "MOST", MAX_RECORD),
     )

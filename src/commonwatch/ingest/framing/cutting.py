@@ -1,6 +1,7 @@
 """Bytes to records with their byte offsets: JSON lines, JSON arrays, pretty-printed objects, plain lines.
 
-Rules held here: memory stays bounded whatever comes (a record above 1 MiB is passed over, not kept); every byte belongs
+Rules held here: memory stays bounded whatever comes (a record above the format's limit, 1 MiB where it names none, is
+passed over, not kept); every byte belongs
 to at most one record; feeding the same bytes in other portions gives the same records at the same offsets; `position`
 is where reading may resume, and everything before it has been given out. Leading BOM, blank lines and NUL padding (a
 rotated file's hole) are passed over; comment lines where the format allows them.
@@ -34,8 +35,11 @@ class Frames(msgspec.Struct):
 class Framer:
     """Cuts one source into records. `layout` None decides by the first significant bytes (JSON); else it is fixed."""
 
-    def __init__(self, *, position: int = 0, layout: Layout | None = None, comments: bool = True) -> None:
+    def __init__(
+        self, *, position: int = 0, layout: Layout | None = None, comments: bool = True, most: int = MAX_RECORD
+    ) -> None:
         self._cut: LineCut | ObjectScan | None = None
+        self._most = most
         self._comments = comments
         self._start = position
         self._pending = b""
@@ -78,7 +82,10 @@ class Framer:
         return frames
 
     def _choose(self, layout: Layout) -> LineCut | ObjectScan:
-        self._cut = LineCut(self._start, comments=self._comments) if layout == "lines" else ObjectScan(self._start)
+        if layout == "lines":
+            self._cut = LineCut(self._start, comments=self._comments, most=self._most)
+        else:
+            self._cut = ObjectScan(self._start, most=self._most)
         return self._cut
 
 
@@ -100,9 +107,10 @@ def layout_of(head: bytes) -> Layout | None:
 class LineCut:
     """One record a line."""
 
-    def __init__(self, position: int, *, comments: bool) -> None:
+    def __init__(self, position: int, *, comments: bool, most: int = MAX_RECORD) -> None:
         self.position = position
-        self._rest = b""
+        self._rest = bytearray()  # the open line, at most `most` and one portion
+        self._most = most
         self._passing = False
         self._comments = comments
 
@@ -112,23 +120,25 @@ class LineCut:
             data = self._pass_over(data)
             if self._passing:
                 return
-        lines = (self._rest + data).split(b"\n")
-        rest = lines.pop()
+        *lines, rest = data.split(b"\n")
+        if lines:
+            lines[0] = bytes(self._rest) + lines[0]
+            self._rest.clear()
+        self._rest += rest
         at = self.position
         offsets, records = frames.offsets, frames.records
         for line in lines:
-            if line[:1] == b"{" and len(line) <= MAX_RECORD:
+            if line[:1] == b"{" and len(line) <= self._most:
                 offsets.append(at)
                 records.append(line)
             else:
                 self._add_odd(at, line, frames)
             at += len(line) + 1
         self.position = at
-        self._rest = rest
-        if len(rest) > MAX_RECORD:
-            frames.broken.append(quarantine("too_large", at, rest))
-            self.position += len(rest)
-            self._rest = b""
+        if len(self._rest) > self._most:
+            frames.broken.append(quarantine("too_large", at, self._rest[:HEAD]))
+            self.position += len(self._rest)
+            self._rest.clear()
             self._passing = True
 
     def _pass_over(self, data: bytes) -> bytes:
@@ -143,7 +153,7 @@ class LineCut:
 
     def _add_odd(self, at: int, line: bytes, frames: Frames) -> None:
         """A line that does not begin with `{`: blank, comment, indented, padded, over-long or foreign."""
-        if len(line) > MAX_RECORD:
+        if len(line) > self._most:
             frames.broken.append(quarantine("too_large", at, line))
             return
         body = line.lstrip(_PADDING)
@@ -160,9 +170,9 @@ class LineCut:
     def finish(self, frames: Frames) -> None:
         """Add the last line although no newline ends it; the parser says whether it is whole."""
         if self._rest:
-            self._add_odd(self.position, self._rest, frames)
+            self._add_odd(self.position, bytes(self._rest), frames)
         self.position += len(self._rest)
-        self._rest = b""
+        self._rest.clear()
 
 
 def sample(head: bytes, limit: int = 20) -> list[bytes]:

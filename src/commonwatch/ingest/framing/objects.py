@@ -28,10 +28,11 @@ _OPENING: Final = frozenset(b"{[")
 class ObjectScan:
     """A scanner over portions. `position` is the offset behind the last complete record."""
 
-    def __init__(self, position: int) -> None:
+    def __init__(self, position: int, *, most: int = MAX_RECORD) -> None:
         self.position = position
+        self._most = most
         self._at = position  # offset of the first byte not yet scanned
-        self._record = bytearray()  # kept bytes of the record that is open, at most MAX_RECORD + one portion
+        self._record = bytearray()  # kept bytes of the record that is open, at most `most` + one portion
         self._start = -1  # offset of the open record, -1 at base
         self._depth = 0
         self._base = 0
@@ -147,7 +148,7 @@ class ObjectScan:
         record, start = bytes(self._record), self._start
         self._record.clear()
         self._start = -1
-        if len(record) > MAX_RECORD:
+        if len(record) > self._most:
             reason = "too_large"
         if reason is None:
             frames.offsets.append(start)
@@ -157,7 +158,7 @@ class ObjectScan:
 
     def _keep(self, data: bytes, begin: int, end: int) -> None:
         """Keep bytes of what is open: of a record no more than tell that it is too large, of garbage its head."""
-        room = (MAX_RECORD + 1 if self._start >= 0 else HEAD) - len(self._record)
+        room = (self._most + 1 if self._start >= 0 else HEAD) - len(self._record)
         if room > 0 and (self._start >= 0 or self._garbage >= 0):
             self._record += data[begin : min(end, begin + room)]
 
