@@ -5,7 +5,8 @@ Rules held here: a format module has NAME, NUMBER (stored in `source_format`, ne
 `write(event, kind)` gives the record back in the source's own vocabulary: reading that again gives the same event
 (only rows under an owner's declared mapping have no vocabulary to be written in).
 `leaves(record, memory)` gives its values by path (JSON where a module has none). Adding a format is one file here and
-one folder in the test corpus; `MOST` where whole documents are one record; `ingest.tables` makes most of it from a table.
+one folder in the test corpus; `MOST` where whole documents are one record; `ingest.tables` makes most of it from a
+table.
 """
 
 from __future__ import annotations

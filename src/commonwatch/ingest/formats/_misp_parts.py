@@ -98,5 +98,7 @@ def _object(one: Any, head: Mapping[str, Any]) -> Iterator[Part]:
         yield Part("object", str(one["name"]), values, head, deleted=_deleted(one))
     else:
         gone = _deleted(one)
-        yield from (_attribute(inner, head)._replace(deleted=True) if gone else _attribute(inner, head)
-                    for inner in _listed(one, "Attribute"))
+        yield from (
+            _attribute(inner, head)._replace(deleted=True) if gone else _attribute(inner, head)
+            for inner in _listed(one, "Attribute")
+        )

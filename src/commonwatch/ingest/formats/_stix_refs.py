@@ -10,7 +10,9 @@ import re
 from collections.abc import Iterator
 from typing import Any, Final
 
-_PATTERN: Final = re.compile(r"\s*\[\s*([a-z0-9-]+):([^=\s]{1,60}?)\s*=\s*'((?:[^'\\]|\\.){1,4096})'\s*\]\s*", re.DOTALL)
+_PATTERN: Final = re.compile(
+    r"\s*\[\s*([a-z0-9-]+):([^=\s]{1,60}?)\s*=\s*'((?:[^'\\]|\\.){1,4096})'\s*\]\s*", re.DOTALL
+)
 _OBSERVABLES: Final = frozenset({
     "ipv4-addr", "ipv6-addr", "domain-name", "url", "file", "directory", "process", "user-account", "email-addr",
     "email-message", "network-traffic", "artifact", "autonomous-system", "mac-addr", "mutex", "software",

@@ -83,7 +83,7 @@ _OBJECTS: Final[dict[str, tuple[EventClass, tuple[Col, ...], dict[str, Any]]]] =
 }  # fmt: skip
 _MALWARE_TYPES: Final = frozenset({"md5", "sha1", "sha256", "filename", "malware-type"})
 _MAIL_TYPES: Final = frozenset({"email", "email-src", "email-dst", "email-subject"})
-_NOT_SIGHTED: Final = {name: why for name, why in (("indicator", "indicator"), ("context", "context"))}
+_NOT_SIGHTED: Final = {"indicator": "indicator", "context": "context"}
 TABLES: Final = Tables(
     (
         *(Table(kind, c, OCSF_CLASS[c], _ATTRIBUTE, None, _ALERT) for kind, c in _CLASSES.items()),
@@ -209,4 +209,3 @@ def leaves(record: bytes, _memory: bytes) -> Iterator[tuple[str, str]]:
 
 
 parse = parser(find, TABLES, NUMBER, json=True)
-

@@ -2,7 +2,8 @@
 
 Rules held here: an indicator is intelligence and no event (it is skipped as `indicator`); what a sighting or observed
 data refers to is read with it, not for itself, except indicators; everything else is context. Paths are the object's
-type and its property; a single comparison of a sighted indicator's pattern counts as its observable. `parse` never raises.
+type and its property; a single comparison of a sighted indicator's pattern counts as its observable. `parse` never
+raises.
 """
 
 from __future__ import annotations
@@ -142,7 +143,7 @@ def find(record: bytes, context: Context) -> list[Found | Unreadable] | Unreadab
         return decoded
     refs = Refs(_objects(decoded))
     found: list[Found | Unreadable] = [Unreadable("malformed")] * refs.malformed
-    found += [one for item in refs.alone() if (one := _found(item, refs, context)) is not None]
+    found += [_found(item, refs, context) for item in refs.alone()]
     return found or [Found("empty", {}, None)]
 
 

@@ -136,7 +136,7 @@ class LineCut:
             at += len(line) + 1
         self.position = at
         if len(self._rest) > self._most:
-            frames.broken.append(quarantine("too_large", at, self._rest[:HEAD]))
+            frames.broken.append(quarantine("too_large", at, bytes(self._rest[:HEAD])))
             self.position += len(self._rest)
             self._rest.clear()
             self._passing = True
