@@ -15,7 +15,7 @@ from commonwatch.events.event import Event
 from commonwatch.ingest.formats import _agent_kinds as agent
 from commonwatch.ingest.source import Context
 from commonwatch.ingest.tables import Found, Tables, Unreadable, put_back
-from commonwatch.ingest.tables.pairs import split_header, unescape, unquoted
+from commonwatch.ingest.tables.pairs import WITHIN, share, split_header, unescape, unquoted
 from commonwatch.ingest.tables.parsing import parser
 from commonwatch.ingest.tables.writing import iso
 from commonwatch.ingest.values.syslog import Header, header
@@ -26,7 +26,6 @@ TITLE: Final = "CEF (ArcSight Common Event Format)"
 NUMBER: Final = 4
 FRAMING: Final = "lines"
 COMMENTS: Final = True
-_WITHIN: Final = 512
 _BEGIN: Final = re.compile(r"CEF: ?\d+\|")
 _HEADER: Final = ("Device Vendor", "Device Product", "Device Version", "Signature ID", "Name", "Severity")
 _KEY: Final = re.compile(r"(?:^|(?<=\s))([\w.\-\[\]]+)=")
@@ -65,9 +64,7 @@ _KNOWN: Final = frozenset(_KEYS) | {f"{k}Label" for k in _KEYS if _LABELLED.full
 
 def recognise(head: bytes) -> float:
     """Share of the first lines with `CEF:` near their beginning."""
-    lines = [line for line in head.split(b"\n")[:20] if line.strip()]
-    hits = sum(_BEGIN.search(line[:_WITHIN].decode("latin-1")) is not None for line in lines)
-    return hits / len(lines) if lines else 0.0
+    return share(head, _BEGIN)
 
 
 def find(line: bytes, context: Context) -> Found | Unreadable:
@@ -76,9 +73,9 @@ def find(line: bytes, context: Context) -> Found | Unreadable:
         text = line.decode().rstrip("\r\x00 ")
     except UnicodeDecodeError:
         return Unreadable("not_utf8")
-    begin = _BEGIN.search(text, 0, _WITHIN)
+    begin = _BEGIN.search(text, 0, WITHIN)
     if begin is None:
-        return Unreadable("unknown_format" if "CEF:" not in text[:_WITHIN] else "malformed")
+        return Unreadable("unknown_format" if "CEF:" not in text[:WITHIN] else "malformed")
     fields = split_header(text[begin.end() :], "|", len(_HEADER))
     if len(fields) <= len(_HEADER):
         return Unreadable("truncated")
@@ -153,7 +150,7 @@ def _escaped(key: str, value: Any) -> str:
 def leaves(record: bytes, _memory: bytes) -> Iterable[tuple[str, str]]:
     """(key, text) of a line's values."""
     text = record.decode(errors="replace")
-    begin = _BEGIN.search(text, 0, _WITHIN)
+    begin = _BEGIN.search(text, 0, WITHIN)
     fields = split_header(text[begin.end() :], "|", len(_HEADER)) if begin else []
     found: dict[str, Any] = dict(zip(_HEADER, fields, strict=False))
     known = found.get("Device Vendor", "").casefold() == agent.AGENT_VENDOR

@@ -13,10 +13,9 @@ import msgspec
 
 from commonwatch.events.event import Event
 from commonwatch.events.labels import OCSF_CLASS, EventClass, Severity
-from commonwatch.ingest.framing import sample
 from commonwatch.ingest.source import Context
 from commonwatch.ingest.tables import Col, Found, Table, Tables, Unreadable, put_back
-from commonwatch.ingest.tables.json_paths import decode, nest, paths
+from commonwatch.ingest.tables.json_paths import decode, nest, paths, share
 from commonwatch.ingest.tables.parsing import parser
 from commonwatch.ingest.tables.reading import text
 from commonwatch.ingest.tables.table import Drop
@@ -67,14 +66,8 @@ MAPPING: Final = TABLES.reference()
 
 def recognise(head: bytes) -> float:
     """Share of the first records with a scenario and a source; a longer first one is looked at by its words."""
-    hits = total = 0
-    for record in sample(head):
-        if isinstance(found := decode(record), Unreadable):
-            continue
-        total += 1
-        hits += "scenario" in found and isinstance(found.get("source"), dict)
-    if total:
-        return hits / total
+    if found := share(head, lambda r: "scenario" in r and isinstance(r.get("source"), dict)):
+        return found
     return 0.6 if b'"scenario_hash"' in head or (b'"scenario"' in head and b'"meta"' in head) else 0.0
 
 

@@ -14,10 +14,9 @@ import msgspec
 
 from commonwatch.events.event import Event
 from commonwatch.events.labels import OCSF_CLASS, EventClass, Severity
-from commonwatch.ingest.framing import sample
 from commonwatch.ingest.source import Context
 from commonwatch.ingest.tables import Col, Found, Table, Tables, Unreadable, put_back
-from commonwatch.ingest.tables.json_paths import decode, nest, paths
+from commonwatch.ingest.tables.json_paths import decode, nest, paths, share
 from commonwatch.ingest.tables.parsing import parser
 from commonwatch.ingest.tables.reading import items, table_of
 from commonwatch.ingest.tables.writing import iso
@@ -113,15 +112,14 @@ MAPPING: Final = TABLES.reference()
 
 def recognise(head: bytes) -> float:
     """Share of the first records with `@timestamp` and a sign of ECS or of Wazuh 5."""
-    hits = total = 0
-    for record in sample(head):
-        if isinstance(found := decode(record), Unreadable):
-            continue
-        total += 1
-        values = paths(_document(found))
-        signs = any(k == "ecs.version" or k.startswith(("wazuh.", "kibana.alert.")) for k in values)
-        hits += "@timestamp" in values and signs
-    return hits / total if total else 0.0
+    return share(head, _tells)
+
+
+def _tells(found: dict[str, Any]) -> bool:
+    values = paths(_document(found))
+    return "@timestamp" in values and any(
+        k == "ecs.version" or k.startswith(("wazuh.", "kibana.alert.")) for k in values
+    )
 
 
 def _document(found: dict[str, Any]) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from commonwatch.ingest.formats import _agent_kinds as agent
 from commonwatch.ingest.formats.cef import moment
 from commonwatch.ingest.source import Context
 from commonwatch.ingest.tables import Found, Tables, Unreadable, put_back
-from commonwatch.ingest.tables.pairs import split_header, unquoted
+from commonwatch.ingest.tables.pairs import WITHIN, share, split_header, unquoted
 from commonwatch.ingest.tables.parsing import parser
 from commonwatch.ingest.tables.writing import iso
 from commonwatch.ingest.values.syslog import header
@@ -27,7 +27,6 @@ TITLE: Final = "LEEF (QRadar Log Event Extended Format)"
 NUMBER: Final = 5
 FRAMING: Final = "lines"
 COMMENTS: Final = True
-_WITHIN: Final = 512
 _BEGIN: Final = re.compile(r"LEEF: ?(\d(?:\.\d)?)\|")
 _HEADER: Final = ("Device Vendor", "Device Product", "Device Version", "EventID")
 _DELIMITER: Final = re.compile(r"(?:0?x([0-9A-Fa-f]{2})|([^\w=]))")
@@ -49,9 +48,7 @@ MAPPING: Final = TABLES.reference()
 
 def recognise(head: bytes) -> float:
     """Share of the first lines with `LEEF:` near their beginning."""
-    lines = [line for line in head.split(b"\n")[:20] if line.strip()]
-    hits = sum(_BEGIN.search(line[:_WITHIN].decode("latin-1")) is not None for line in lines)
-    return hits / len(lines) if lines else 0.0
+    return share(head, _BEGIN)
 
 
 def find(line: bytes, context: Context) -> Found | Unreadable:
@@ -60,9 +57,9 @@ def find(line: bytes, context: Context) -> Found | Unreadable:
         text = line.decode().rstrip("\r\x00")
     except UnicodeDecodeError:
         return Unreadable("not_utf8")
-    begin = _BEGIN.search(text, 0, _WITHIN)
+    begin = _BEGIN.search(text, 0, WITHIN)
     if begin is None:
-        return Unreadable("unknown_format" if "LEEF:" not in text[:_WITHIN] else "malformed")
+        return Unreadable("unknown_format" if "LEEF:" not in text[:WITHIN] else "malformed")
     if (values := _values(text, begin)) is None:
         return Unreadable("truncated")
     known = values["Device Vendor"].casefold() == agent.AGENT_VENDOR
@@ -115,7 +112,7 @@ def write(event: Event, kind: str) -> bytes:
 def leaves(record: bytes, _memory: bytes) -> Iterable[tuple[str, str]]:
     """(key, text) of a line's values."""
     text = record.decode(errors="replace")
-    begin = _BEGIN.search(text, 0, _WITHIN)
+    begin = _BEGIN.search(text, 0, WITHIN)
     return (_values(text, begin) or {}).items() if begin else ()
 
 

@@ -13,10 +13,9 @@ import msgspec
 
 from commonwatch.events.event import Event
 from commonwatch.events.labels import EventClass, Severity
-from commonwatch.ingest.framing import sample
 from commonwatch.ingest.source import Context
 from commonwatch.ingest.tables import Col, Found, Table, Tables, Unreadable, put_back
-from commonwatch.ingest.tables.json_paths import decode, nest, paths
+from commonwatch.ingest.tables.json_paths import decode, nest, paths, share
 from commonwatch.ingest.tables.parsing import parser
 from commonwatch.ingest.tables.reading import whole
 from commonwatch.ingest.values.times import GIVEN
@@ -99,14 +98,12 @@ MAPPING: Final = TABLES.reference()
 
 def recognise(head: bytes) -> float:
     """Share of the first records with a class number and a schema version."""
-    hits = total = 0
-    for record in sample(head):
-        if isinstance(found := decode(record), Unreadable):
-            continue
-        total += 1
-        metadata = found.get("metadata")
-        hits += "class_uid" in found and isinstance(metadata, dict) and "version" in metadata
-    return hits / total if total else 0.0
+    return share(head, _tells)
+
+
+def _tells(found: dict[str, Any]) -> bool:
+    metadata = found.get("metadata")
+    return "class_uid" in found and isinstance(metadata, dict) and "version" in metadata
 
 
 def find(record: bytes, context: Context) -> Found | Unreadable:

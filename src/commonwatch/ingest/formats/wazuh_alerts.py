@@ -14,10 +14,9 @@ import msgspec
 
 from commonwatch.events.event import Event
 from commonwatch.events.labels import OCSF_CLASS, EventClass, Severity
-from commonwatch.ingest.framing import sample
 from commonwatch.ingest.source import Context
 from commonwatch.ingest.tables import Col, Found, Table, Tables, Unreadable, put_back
-from commonwatch.ingest.tables.json_paths import decode, nest, paths
+from commonwatch.ingest.tables.json_paths import decode, nest, paths, share
 from commonwatch.ingest.tables.parsing import parser
 from commonwatch.ingest.tables.reading import items, whole
 from commonwatch.ingest.tables.writing import iso
@@ -134,14 +133,12 @@ MAPPING: Final = TABLES.reference()
 
 def recognise(head: bytes) -> float:
     """Share of the first records with a rule's level, an agent and a manager."""
-    hits = total = 0
-    for record in sample(head):
-        if isinstance(found := decode(record), Unreadable):
-            continue
-        total += 1
-        rule = found.get("rule")
-        hits += isinstance(rule, dict) and "level" in rule and {"agent", "manager"} <= found.keys()
-    return hits / total if total else 0.0
+    return share(head, _tells)
+
+
+def _tells(found: dict[str, Any]) -> bool:
+    rule = found.get("rule")
+    return isinstance(rule, dict) and "level" in rule and {"agent", "manager"} <= found.keys()
 
 
 def find(record: bytes, context: Context) -> Found | Unreadable:

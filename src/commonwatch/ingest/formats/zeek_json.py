@@ -13,10 +13,9 @@ import msgspec
 from commonwatch.events.event import Event
 from commonwatch.ingest.formats._zeek_kinds import TABLES
 from commonwatch.ingest.formats.zeek_tsv import kind_of
-from commonwatch.ingest.framing import sample
 from commonwatch.ingest.source import Context
 from commonwatch.ingest.tables import Found, Unreadable, put_back
-from commonwatch.ingest.tables.json_paths import decode, paths
+from commonwatch.ingest.tables.json_paths import decode, paths, share
 from commonwatch.ingest.tables.parsing import parser
 from commonwatch.ingest.values.times import GIVEN, epoch
 
@@ -44,14 +43,7 @@ _TELLING: Final[tuple[tuple[str, frozenset[str]], ...]] = tuple(
 
 def recognise(head: bytes) -> float:
     """Share of the first records that have `ts` and either `_path` or the members of a log."""
-    hits = total = 0
-    for record in sample(head):
-        found = decode(record)
-        if isinstance(found, Unreadable):
-            continue
-        total += 1
-        hits += "ts" in found and bool(_path(paths(found)))
-    return hits / total if total else 0.0
+    return share(head, lambda found: "ts" in found and bool(_path(paths(found))))
 
 
 def _path(values: dict[str, Any]) -> str:

@@ -6,10 +6,12 @@ are gathered under `list[].member`; depth is bounded, what lies deeper is left o
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
 
+from commonwatch.ingest.framing import sample
 from commonwatch.ingest.outcome import MAX_DEPTH
 from commonwatch.ingest.tables.making import Unreadable
 
@@ -24,6 +26,12 @@ def decode(record: bytes) -> dict[str, Any] | Unreadable:
     except (ValueError, RecursionError):
         return Unreadable(_fault(record))
     return found if isinstance(found, dict) else Unreadable("malformed")
+
+
+def share(head: bytes, tells: Callable[[dict[str, Any]], bool]) -> float:
+    """Share of the first records that are objects `tells` says yes to; 0 where none can be read."""
+    found = [r for r in map(decode, sample(head)) if not isinstance(r, Unreadable)]
+    return sum(map(tells, found)) / len(found) if found else 0.0
 
 
 def _fault(record: bytes) -> str:

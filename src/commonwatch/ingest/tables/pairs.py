@@ -9,6 +9,8 @@ import re
 from typing import Final
 
 _ESCAPED: Final = re.compile(r"\\(.)", re.DOTALL)
+#: Characters of a line within which its format must begin; before it stand syslog headers.
+WITHIN: Final = 512
 _LINES: Final = {"n": "\n", "r": "\r", "t": "\t"}
 
 
@@ -45,3 +47,10 @@ def unescape(text: str, *, path: bool = False) -> str:
 def unquoted(text: str) -> str:
     """Without the quotes around a whole value."""
     return text[1:-1] if len(text) > 1 and text[0] == text[-1] == '"' else text
+
+
+def share(head: bytes, begin: re.Pattern[str]) -> float:
+    """Share of the first lines that begin like this near their beginning."""
+    lines = [line for line in head.split(b"\n")[:20] if line.strip()]
+    hits = sum(begin.search(line[:WITHIN].decode("latin-1")) is not None for line in lines)
+    return hits / len(lines) if lines else 0.0
