@@ -10,6 +10,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import NamedTuple
 
 import msgspec
@@ -162,7 +163,12 @@ def _joined(one: dict[FieldName, Point], other: dict[FieldName, Point]) -> dict[
 
 
 def _named(levels: Mapping[FieldName, Point]) -> dict[str, str]:
-    return {f: point_name(family_of(f).name, point) for f, point in levels.items()}
+    return {f: _name(f, point) for f, point in levels.items()}
+
+
+@lru_cache(maxsize=4_096)
+def _name(field: FieldName, point: Point) -> str:
+    return point_name(family_of(field).name, point)
 
 
 def highest(one: Mapping[str, str], other: Mapping[str, str]) -> dict[str, str]:
