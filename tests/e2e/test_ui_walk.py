@@ -333,6 +333,22 @@ def test_an_agreement_is_made_and_offered_without_a_pointer(browser: Browser, hu
         page.keyboard.press("Space")
         press(page, lambda: page.get_by_role("button", name="Sign and offer"))
         expect(page.locator("main")).to_contain_text("Every party has signed.")
+    with person(browser, hub, "valley-cert") as page:
+        accept(page)
+
+
+def accept(page: Page) -> None:
+    """Who is only named as a reader is told what binds it, and accepts before anything reaches it."""
+    card = page.locator("li.card", has_text="reaches you once you accept its duties")
+    card.get_by_role("link").click()
+    expect(page.get_by_role("region", name="What reaches you, and its duties")).to_contain_text("with all CERTs")
+    examine(page, "duties")
+    page.get_by_role("button", name="Accept the duties…").click()
+    sheet = page.get_by_role("dialog")
+    sheet.get_by_label("Let the hub sign for us").check()
+    sheet.get_by_label("I have read what happens").check()
+    sheet.get_by_role("button", name="Accept", exact=True).click()
+    expect(page.locator("main")).to_contain_text("you accepted these duties")
 
 
 def press(page: Page, find: Callable[[], Locator]) -> None:

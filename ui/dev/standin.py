@@ -263,6 +263,8 @@ class Handler(BaseHTTPRequestHandler):
         elif path == "query":
             time.sleep(self.world.delay)
             self._json(answer(self.world, me["role"], body))
+        elif path == "agreements/impact":
+            self._json({"newly": [], "no_longer": [], "newly_counted": [], "no_longer_counted": [], "findings": []})
         elif path.startswith("agreements/") and path.endswith("/revoke"):
             self._revoke(path.split("/")[1])
         else:
