@@ -194,7 +194,7 @@ def test_segments_are_deleted_once_they_are_read_and_committed(tmp_path: Path) -
     segments = Segments(tmp_path / "received", 1 << 20, each=100)
     for n in range(5):
         segments.put("cef", [b"x" * 90 + b"%d" % n])
-    segments.sync()
+        segments.sync()
     files = sorted((tmp_path / "received").iterdir(), key=lambda p: p.stat().st_mtime_ns)
     assert len(files) == 5
 

@@ -270,3 +270,20 @@ def test_bytes_after_the_stream_was_given_up_are_ignored() -> None:
 def test_the_hub_s_pings_correct_the_clock() -> None:
     c = streaming()
     assert c.handle(p.StreamBytes(101.0, encode_line(Ping(WALL - 5_000_000)), WALL)) == [p.AdjustClock(-5_000_000)]
+
+
+def test_a_batch_refused_by_the_answer_that_corrects_the_clock_is_tried_once_more() -> None:
+    c = core()
+    c.handle(p.Queued(100.0, (7,)))
+    actions = c.handle(answered(100.1, 7, 422, hub_time=WALL - 3 * 86_400_000_000))
+    assert only(p.SetAside, actions) == []
+    assert only(p.SendBatch, actions) == [p.SendBatch(7)]
+    assert only(p.SetAside, c.handle(answered(100.2, 7, 422))) != []
+
+
+def test_the_hub_says_up_to_where_it_has_our_batches() -> None:
+    c = core(stream=True)
+    c.handle(p.StreamAnswered(100.0, 200, WALL))
+    said = c.handle(p.StreamBytes(100.1, encode_line(Hello(WALL, 1, 5)), WALL))
+    assert only(p.Compare, said) == [p.Compare(5)]
+    assert only(p.Compare, c.handle(p.StreamBytes(100.2, encode_line(Hello(WALL, 1)), WALL))) == []

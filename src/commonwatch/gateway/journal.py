@@ -2,7 +2,9 @@
 
 Rules held here: what was read and what is to be sent change in one transaction (`commit`), so a kill at any moment
 leaves either both or neither; a batch leaves the spool only for a receipt (`acknowledge`) or, with its reason, into the
-set-aside (`set_aside`), where it is kept; counts are kept in the same transactions and so never drift.
+set-aside (`set_aside`), where it is kept; a bounded number of acknowledged batches stays, for a hub that is restored
+from a backup; a transaction that fails for want of room leaves nothing behind, not even itself; counts are kept in the
+same transactions and so never drift.
 """
 
 from __future__ import annotations
@@ -28,6 +30,9 @@ CREATE TABLE IF NOT EXISTS spool (
 CREATE TABLE IF NOT EXISTS set_aside (
   batch_uid INTEGER PRIMARY KEY, rows INTEGER NOT NULL, policy TEXT NOT NULL, reason TEXT NOT NULL, at INTEGER NOT NULL,
   body BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS kept (
+  seq INTEGER PRIMARY KEY, batch_uid INTEGER NOT NULL UNIQUE, rows INTEGER NOT NULL, policy TEXT NOT NULL,
+  bytes INTEGER NOT NULL, body BLOB NOT NULL, stored INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS quarantine (
   source TEXT NOT NULL, generation TEXT NOT NULL, position INTEGER NOT NULL, reason TEXT NOT NULL, head BLOB NOT NULL,
   at INTEGER NOT NULL, PRIMARY KEY (source, generation, position));
@@ -102,10 +107,11 @@ class Journal:
             self._db.execute("BEGIN IMMEDIATE")
             try:
                 yield self._db
+                self._db.execute("COMMIT")
             except BaseException:
-                self._db.execute("ROLLBACK")
+                if self._db.in_transaction:  # a full disk ends some transactions by itself
+                    self._db.execute("ROLLBACK")
                 raise
-            self._db.execute("COMMIT")
 
     def _all(self, query: str, values: Sequence[object] = ()) -> list[tuple[Any, ...]]:
         with self._lock:
@@ -177,11 +183,28 @@ class Journal:
             db.execute("DELETE FROM spool WHERE batch_uid = ?", (batch_uid,))
             self._count(db, {"spooled": -rows, "not_agreed": rows})
 
-    def acknowledge(self, batch_uid: int, counts: Mapping[str, int]) -> None:
-        """The hub has it."""
+    def acknowledge(self, batch_uid: int, counts: Mapping[str, int], *, keep: int = 0, stored: int = 0) -> None:
+        """The hub has it. The newest `keep` bytes of what it has are kept (`offer_again`)."""
         with self._transaction() as db:
-            db.execute("DELETE FROM spool WHERE batch_uid = ?", (batch_uid,))
-            self._count(db, counts)
+            if keep:
+                db.execute(_KEEP, (stored, batch_uid))
+                db.execute(_CUT_KEPT, (keep,))
+            gone = db.execute("DELETE FROM spool WHERE batch_uid = ?", (batch_uid,)).rowcount
+            self._count(db, counts if gone else {})
+
+    def last_kept(self) -> int:
+        """The number of the last batch that was acknowledged and is kept; 0 without any."""
+        return int(self._all("SELECT coalesce(max(seq), 0) FROM kept")[0][0])
+
+    def offer_again(self, after: int) -> int:
+        """Put acknowledged batches with higher numbers back into the spool: the hub lost them. How many."""
+        with self._transaction() as db:
+            found = db.execute(_SUM_KEPT, (after,)).fetchone()
+            db.execute(_OFFER_AGAIN, (after,))
+            db.execute("DELETE FROM kept WHERE seq > ?", (after,))
+            batches, rows, stored = (int(value) for value in found)
+            self._count(db, {"sent": -rows, "acknowledged": -rows, "stored": -stored, "offered_again": rows})
+        return batches
 
     def set_aside(self, batch_uid: int, reason: str, at: int) -> None:
         """The hub refuses this batch for good: keep it apart, with the reason."""
@@ -299,6 +322,13 @@ _CUT_QUARANTINE = (
 _SET_ASIDE = (
     "INSERT OR REPLACE INTO set_aside SELECT batch_uid, rows, policy, ?, ?, body FROM spool WHERE batch_uid = ?"
 )
+_KEEP = "INSERT OR REPLACE INTO kept SELECT seq, batch_uid, rows, policy, bytes, body, ? FROM spool WHERE batch_uid = ?"
+_CUT_KEPT = (
+    "DELETE FROM kept WHERE seq <= (SELECT seq FROM"
+    " (SELECT seq, sum(bytes) OVER (ORDER BY seq DESC) AS total FROM kept) WHERE total > ? ORDER BY seq DESC LIMIT 1)"
+)
+_SUM_KEPT = "SELECT count(*), coalesce(sum(rows), 0), coalesce(sum(stored), 0) FROM kept WHERE seq > ?"
+_OFFER_AGAIN = "INSERT OR IGNORE INTO spool SELECT seq, batch_uid, rows, policy, bytes, body FROM kept WHERE seq > ?"
 _INDICATORS = "SELECT body, received FROM indicators ORDER BY received DESC, id"
 
 

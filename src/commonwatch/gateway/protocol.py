@@ -132,6 +132,12 @@ class Deliver(msgspec.Struct, frozen=True):
     message: Downlink
 
 
+class Compare(msgspec.Struct, frozen=True):
+    """The hub says the last of our batches it has is this one: offer again what it lost."""
+
+    last: int
+
+
 class SendHeartbeat(msgspec.Struct, frozen=True):
     """POST a heartbeat."""
 
@@ -148,7 +154,10 @@ class Report(msgspec.Struct, frozen=True):
     what: str
 
 
-Action = SendBatch | Acknowledge | SetAside | OpenStream | CloseStream | Deliver | SendHeartbeat | AdjustClock | Report
+Action = (
+    SendBatch | Acknowledge | SetAside | OpenStream | CloseStream | Deliver | Compare | SendHeartbeat | AdjustClock
+    | Report
+)  # fmt: skip
 
 
 class BackOff:
@@ -254,12 +263,16 @@ class Protocol:
         self._clock_retry.discard(batch)
 
     def _answered(self, event: Answered) -> Iterable[Action]:
-        yield from self._correct(event.wall, event.hub_time)
+        corrected = list(self._correct(event.wall, event.hub_time))
+        yield from corrected
         batch = event.batch_uid
         if batch not in self._flying:
             return
         if event.status in {200, 201, 202}:
             yield from self._receipt(event)
+        elif event.status in _MALFORMED and corrected and batch not in self._clock_retry:
+            self._clock_retry.add(batch)  # it may have been our clock that the hub minded
+            self._again(batch)
         elif event.status in _MALFORMED and self._refused < REFUSALS:
             self._refused += 1
             self._forget(batch)
@@ -353,5 +366,7 @@ class Protocol:
         self._down.succeed()
         if isinstance(message, Hello | Ping):
             yield from self._correct(wall, message.hub_time)
+            if isinstance(message, Hello) and message.last_batch >= 0:
+                yield Compare(message.last_batch)
         elif message is not None:
             yield Deliver(message)

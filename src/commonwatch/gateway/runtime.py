@@ -27,10 +27,11 @@ from commonwatch.gateway.downlink.policy import Policy, PolicyKeeper
 from commonwatch.gateway.downlink.witness import Witness
 from commonwatch.gateway.edge import edge_keys
 from commonwatch.gateway.journal import Journal, Mark, Spooled
+from commonwatch.gateway.keeping.outgoing import Outgoing
+from commonwatch.gateway.keeping.room import Room
 from commonwatch.gateway.labels import labeller_of
 from commonwatch.gateway.link import Link
 from commonwatch.gateway.listening.listeners import Listeners, address_of
-from commonwatch.gateway.narrow import narrow
 from commonwatch.gateway.reading.collect import Collector, Sealer
 from commonwatch.gateway.report import (
     counts_of,
@@ -43,7 +44,6 @@ from commonwatch.gateway.report import (
 )
 from commonwatch.gateway.state import Settings, StateFolder
 from commonwatch.ingest.source import Source
-from commonwatch.wire.batch import unseal
 from commonwatch.wire.messages import Checkpoint, Downlink, Heartbeat, SnapshotMessage
 
 TICK = 0.1
@@ -73,7 +73,9 @@ class Runtime:
         self._restore()
         labeller = labeller_of(labelling_file(folder, settings), self._keeper.owner_keys(), self.journal)
         self._sealer = Sealer(identity.gateway, identity.org, key, labeller.version)
-        self._public = key.public_key()
+        self._room = Room(folder.path, settings.reserve_mb << 20)
+        keep = settings.keep_sent_mb << 20
+        self._outgoing = Outgoing(self.journal, self._keeper, self._sealer, self._clock, keep)
         own, geo, events_key = own_networks(settings), geo_table(folder, settings), folder.events_key
 
         mapping_for = declared_mappings(folder, settings)
@@ -125,7 +127,7 @@ class Runtime:
     def _status(self) -> dict[str, Any]:
         intake = self._listeners.intake if self._listeners is not None else None
         return status(self._folder) | {
-            "state": "distrusts-hub" if self._witness.distrusts else self._waits(),
+            "state": self._state(),
             "received": dict(intake.counts) if intake is not None else {},
         }
 
@@ -134,6 +136,7 @@ class Runtime:
         reader = threading.Thread(target=self._collect, name="collect", daemon=True)
         reader.start()
         ticker = asyncio.create_task(self._ticks())
+        ticker.add_done_callback(self._done)
         try:
             while not self._stop.is_set() and not self._finished():
                 if patience is not None and self._clock.tick() - began > patience:
@@ -157,7 +160,7 @@ class Runtime:
         if not stdin and not settings.listen:
             return None
         most = settings.spool_mb * 1_048_576
-        return Listeners(self._folder.path, settings.listen, most, self._tell, stdin=stdin)
+        return Listeners(self._folder.path, settings.listen, most, self._tell, self._room, stdin=stdin)
 
     def _restore(self) -> None:
         try:
@@ -175,7 +178,18 @@ class Runtime:
         except TimeoutError:
             return
         for action in self._protocol.handle(event):
-            await self._do(action)
+            try:
+                await self._do(action)
+            except (OSError, sqlite3.OperationalError) as fault:
+                self._bear(fault)
+                if isinstance(action, p.Deliver):
+                    self._switch(p.CloseStream())  # what was told must be told again
+
+    def _bear(self, fault: Exception) -> None:
+        """A full disk is waited out: what was not written was not acknowledged and comes again. Else it is raised."""
+        if not self._room.failed(fault):
+            raise fault
+        self._tell("THE DISK IS FULL: nothing is read until there is room; nothing is lost at this gateway")
 
     async def _end(self, ticker: asyncio.Task[None], reader: threading.Thread) -> None:
         tasks = [t for t in (ticker, self._stream, *self._tasks) if t is not None]
@@ -183,8 +197,11 @@ class Runtime:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await asyncio.to_thread(reader.join, 30.0)
-        await asyncio.to_thread(self._inbox.write_out)
-        self.journal.remember(PROVEN, b"%d" % self._clock.floor())
+        try:
+            await asyncio.to_thread(self._inbox.write_out)
+            self.journal.remember(PROVEN, b"%d" % self._clock.floor())
+        except (OSError, sqlite3.OperationalError) as fault:
+            self._bear(fault)
         await self._link.close()
         self._collector.close()
 
@@ -195,23 +212,34 @@ class Runtime:
             case p.SendBatch():
                 self._spawn(self._send(action.batch_uid))
             case p.Acknowledge():
-                await asyncio.to_thread(self._acknowledge, action)
+                await asyncio.to_thread(self._outgoing.acknowledge, action.receipt)
             case p.SetAside():
                 self._tell(f"the hub refused a batch for good, it is set aside: {action.reason}")
                 await asyncio.to_thread(self.journal.set_aside, action.batch_uid, action.reason, self._clock.now())
-            case p.OpenStream():
-                self._stream = asyncio.create_task(self._read_stream())
-            case p.CloseStream():
-                if self._stream is not None:
-                    self._stream.cancel()
+            case p.OpenStream() | p.CloseStream():
+                self._switch(action)
             case p.Deliver():
                 await self._deliver(action.message)
+            case p.Compare():
+                await self._compare(action.last)
             case p.SendHeartbeat():
                 self._spawn(self._beat())
             case p.AdjustClock():
                 self._clock.offset = action.offset
             case p.Report():
                 self._tell(action.what)
+
+    def _switch(self, action: p.OpenStream | p.CloseStream) -> None:
+        """Ask for the stream, or give it up."""
+        if isinstance(action, p.OpenStream):
+            self._outgoing.asked()
+            self._stream = asyncio.create_task(self._read_stream())
+        elif self._stream is not None:
+            self._stream.cancel()
+
+    async def _compare(self, last: int) -> None:
+        if again := await asyncio.to_thread(self._outgoing.compare, last):
+            self._tell(f"the hub was restored from a backup: {again} batches it acknowledged are sent again")
 
     def _spawn(self, work: Any) -> None:
         task = asyncio.create_task(work)
@@ -226,38 +254,13 @@ class Runtime:
             self._stop.set()
 
     async def _send(self, batch_uid: int) -> None:
-        ready = await asyncio.to_thread(self._prepare, batch_uid)
+        try:
+            ready: Spooled | p.Event = await asyncio.to_thread(self._outgoing.prepare, batch_uid)
+        except sqlite3.OperationalError as fault:
+            self._bear(fault)
+            ready = p.Failed(self._clock.tick(), batch_uid)
         event = await self._link.send_batch(batch_uid, ready.body) if isinstance(ready, Spooled) else ready
         self._events.put_nowait(event)
-
-    def _prepare(self, batch_uid: int) -> Spooled | p.Event:
-        """The batch as the policy allows it now."""
-        batch, policy = self.journal.batch(batch_uid), self._keeper.policy()
-        if batch is None:
-            return p.Dropped(self._clock.tick(), batch_uid)
-        if policy is None:
-            return p.Failed(self._clock.tick(), batch_uid)
-        try:
-            return batch if batch.policy == policy.digest else self._narrow(batch, policy)
-        except CommonwatchError as error:
-            self.journal.set_aside(batch_uid, f"not readable in the spool any more: {error}", self._clock.now())
-            return p.Dropped(self._clock.tick(), batch_uid)
-
-    def _narrow(self, batch: Spooled, policy: Policy) -> Spooled | p.Event:
-        """Bring a batch made under other agreements down to the present ones."""
-        header, columns = unseal(batch.body, self._public)
-        left, profiles, dropped = narrow(columns, header.profiles, policy.edge)
-        if not left:
-            self.journal.drop(batch.batch_uid, batch.rows)
-            return p.Dropped(self._clock.tick(), batch.batch_uid)
-        narrowed = self._sealer.seal(left, profiles, policy, seq=batch.seq, at=self._clock.now(), uid=batch.batch_uid)
-        self.journal.replace(narrowed, dropped)
-        return narrowed
-
-    def _acknowledge(self, action: p.Acknowledge) -> None:
-        receipt = action.receipt
-        rows = {"sent": receipt.rows, "acknowledged": receipt.rows, "stored": receipt.stored}
-        self.journal.acknowledge(receipt.batch_uid, {**rows, "duplicate_batches": int(receipt.duplicate)})
 
     # The stream -----------------------------------------------------------------------------------------------------
 
@@ -324,7 +327,7 @@ class Runtime:
             checkpoint=self._witness.size,
             counts=counts_of(self.journal.counts()),
             withdrawn=self._inbox.withdrawn,
-            state="distrusts-hub" if self._witness.distrusts else self._waits(),
+            state=self._state(),
         )
         await self._link.post("/gateway/heartbeat", heartbeat)
 
@@ -339,18 +342,35 @@ class Runtime:
             elif status:
                 self._tell(f"the hub did not take what was said here ({status}); it holds at this gateway all the same")
 
-    def _waits(self) -> Any:
-        return "running" if self._keeper.policy() is not None else "waiting-for-snapshot"
+    def _state(self) -> Any:
+        """How this gateway is, in one word: the gravest first."""
+        if self._witness.distrusts:
+            return "distrusts-hub"
+        if self._room.full:
+            return "disk-full"
+        if self._keeper.policy() is None:
+            return "waiting-for-snapshot"
+        return "spool-full" if self._spool_full() else "running"
+
+    def _spool_full(self) -> bool:
+        return self.journal.depth()[2] > self._settings.spool_mb << 20
 
     async def _ticks(self) -> None:
         while True:
-            fresh = self._keeper.policy() is not None and not self._witness.distrusts
-            self._events.put_nowait(p.Tick(self._clock.tick(), fresh))
-            waiting = await asyncio.to_thread(self.journal.waiting, WINDOW)
-            self._events.put_nowait(p.Queued(self._clock.tick(), tuple(uid for uid, _ in waiting)))
-            await asyncio.to_thread(self._inbox.write_out)
-            await asyncio.to_thread(self._tidy)
+            try:
+                await self._tick()
+            except (OSError, sqlite3.OperationalError) as fault:
+                self._bear(fault)
             await asyncio.sleep(TICK)
+
+    async def _tick(self) -> None:
+        trusted = not self._witness.distrusts and not self._room.stuck
+        fresh = trusted and self._keeper.policy() is not None
+        self._events.put_nowait(p.Tick(self._clock.tick(), fresh))
+        waiting = await asyncio.to_thread(self.journal.waiting, WINDOW)
+        self._events.put_nowait(p.Queued(self._clock.tick(), tuple(uid for uid, _ in waiting)))
+        await asyncio.to_thread(self._inbox.write_out)
+        await asyncio.to_thread(self._tidy)
 
     def _tidy(self) -> None:
         """Let go of received segments that were read and committed."""
@@ -370,8 +390,7 @@ class Runtime:
 
     def _collect_some(self) -> None:
         policy = self._keeper.policy()
-        full = self.journal.depth()[2] > self._settings.spool_mb * 1_048_576
-        if policy is None or full:
+        if policy is None or not self._has_room():
             self._collector.abandon()
             self._stop.wait(TICK)
             return
@@ -379,9 +398,20 @@ class Runtime:
             if not self._collector.step(policy, once=self._once):
                 self._rest(policy)
         except (OSError, sqlite3.OperationalError) as fault:
+            self._room.failed(fault)
             self._tell(f"reading or spooling failed, trying again: {fault}")
             self._collector.abandon()
             self._stop.wait(REST_AFTER_FAULT)
+
+    def _has_room(self) -> bool:
+        """Whether more may be read; says so when not."""
+        if self._room.full:
+            self._tell("the disk is full: reading stops until there is room")
+            return False
+        if self._spool_full():
+            self._tell("the spool is full (spool_mb): reading stops until the hub takes what waits")
+            return False
+        return True
 
     def _rest(self, policy: Policy) -> None:
         if self._once and (self._listeners is None or self._listeners.read_in):

@@ -61,8 +61,9 @@ class Listen(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`settings.toml` in the folder; every line of it may be absent.
 
-    `spool_mb` bounds the spool on disk. `mappings`: path pattern (`/var/log/router/*.csv`) -> declared mapping file.
-    `listen`: what tools may send to by themselves. `status`: HOST:PORT of the local status page and metrics.
+    `spool_mb` bounds the spool on disk; `reserve_mb` is left free on the disk; `keep_sent_mb` of acknowledged batches
+    are kept for a hub that is restored from a backup. `mappings`: path pattern (`/var/log/router/*.csv`) -> declared
+    mapping file. `listen`: what tools may send to by themselves. `status`: HOST:PORT of the local status page.
     """
 
     zone: str = "UTC"
@@ -70,6 +71,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     labels: str = ""
     geo: str = ""
     spool_mb: int = 2_048
+    reserve_mb: int = 32
+    keep_sent_mb: int = 64
     mappings: dict[str, str] = {}
     listen: tuple[Listen, ...] = ()
     status: str = ""

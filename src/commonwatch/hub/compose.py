@@ -78,6 +78,7 @@ class Hub:
         opened.callback(self.store.close)
         self.audit = opened.enter_context(AuditLog(settings.audit, audit_key(settings), settings.name, clock=clock.now))
         self.core = Core(settings, self.store.append, self.audit, self.watermark, clock)
+        self.core.downlink.last_batch = self.store.last_batch
         opened.callback(self.core.close)
         self.book = Book(self.core.database)
         self.accesses = Reading(self.book, self.audit, self.core.database, self.core.leases, self.core.policy)

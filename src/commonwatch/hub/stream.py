@@ -13,7 +13,7 @@ import asyncio
 import random
 import time
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Protocol
 
 import msgspec
@@ -50,6 +50,8 @@ class Downlink:
     ) -> None:  # fmt: skip
         self.push, self.pulse, self.snapshots, self.audit = push, pulse, snapshots, audit
         self.clock, self.leases = clock, leases
+        #: what the store has of a gateway: the number of its last batch (-1: not known here)
+        self.last_batch: Callable[[str], int] = lambda _gateway: -1
         self._open: Counter[str] = Counter()
 
     def connected(self, gateway: str) -> bool:
@@ -96,7 +98,8 @@ class Stream:
     async def first(self) -> AsyncIterator[Line]:
         """Everything a gateway must know on arrival."""
         snapshot = await self._snapshot()
-        yield Hello(self.home.clock.now(), self.home.pulse.epoch())
+        last = await asyncio.to_thread(self.home.last_batch, self.gateway)
+        yield Hello(self.home.clock.now(), self.home.pulse.epoch(), last)
         for message in snapshot:
             yield message
         for line in self.home.push.backlog(self.org):

@@ -88,6 +88,12 @@ class Store:
             found = cursor.execute("SELECT 1 FROM store.main.batch WHERE batch_uid = ?", [batches.signed(batch_uid)])
             return found.fetchone() is not None
 
+    def last_batch(self, gateway: str) -> int:
+        """The number of the last batch of a gateway that is stored; 0 without any."""
+        with engine.constant_errors(), self._cursor() as cursor:
+            found = cursor.execute("SELECT max(seq) FROM store.main.batch WHERE gateway = ?", [gateway]).fetchone()
+        return int(found[0] or 0) if found else 0
+
     def watermark(self) -> tuple[int, int]:
         """(arrival number of the last stored batch, its receive time in microseconds); zeros when empty."""
         return self._arrival, self._received

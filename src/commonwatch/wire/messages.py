@@ -19,10 +19,15 @@ _Count = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
 
 
 class Hello(msgspec.Struct, frozen=True, tag_field="kind", tag="hello"):
-    """First line of every stream: the hub's time and policy epoch."""
+    """First line of every stream: the hub's time and policy epoch.
+
+    `last_batch`: the number of the last batch of this gateway that the hub's store has (0: none; -1: not said). A hub
+    that was restored from a backup says a lower one than it acknowledged.
+    """
 
     hub_time: int
     epoch: int
+    last_batch: int = -1
 
 
 class SnapshotMessage(msgspec.Struct, frozen=True, tag_field="kind", tag="snapshot"):
@@ -135,7 +140,7 @@ class Heartbeat(msgspec.Struct, frozen=True, kw_only=True):
     checkpoint: int
     counts: Counts
     withdrawn: int = 0
-    state: Literal["running", "waiting-for-snapshot", "distrusts-hub"] = "running"
+    state: Literal["running", "waiting-for-snapshot", "distrusts-hub", "spool-full", "disk-full"] = "running"
 
 
 _lines: msgspec.json.Decoder[Downlink] = msgspec.json.Decoder(Downlink)

@@ -79,10 +79,13 @@ class PolicyKeeper:
         return self._verified
 
     def restore(self) -> None:
-        """Take up the snapshot from before a restart; an expired one still bars older ones. Raises SignatureError."""
+        """Take up the snapshot from before a restart; an expired one still bars older ones,
+        and a machine without a clock of its own knows at least how late it was then. Raises SignatureError."""
         body = self._journal.note(SNAPSHOT)
         if body is not None:
-            self._take(self._open(body, 0))
+            verified = self._open(body, 0)
+            self._clock.prove(verified.snapshot.issued)
+            self._take(verified)
 
     def offer(self, body: bytes) -> None:
         """A snapshot from the hub: kept if it verifies, else SignatureError and nothing changes."""

@@ -22,6 +22,7 @@ from commonwatch.gateway.listening.routing import records
 from commonwatch.ingest.archives import MAGIC, Gunzip
 
 MOST = 32 << 20
+_NO_ROOM = 503, dict[str, object](error="no room now; keep the records and send them again")
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
@@ -52,13 +53,13 @@ class Sink:
         if not self._may(scope):
             return 401, {"error": "send the listener's token: Authorization: Bearer TOKEN"}
         if self._intake.full:
-            return 503, {"error": "no room now; keep the records and send them again"}
+            return _NO_ROOM
         body = await _body(receive)
         if body is None:
             return 413, {"error": f"a body has at most {MOST} bytes, also unpacked"}
         found = list(records(body))
-        if found:
-            await self._intake.take(self._name, found)
+        if found and not await self._intake.take(self._name, found):
+            return _NO_ROOM
         return 200, {"taken": len(found)}
 
     def _may(self, scope: Scope) -> bool:

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from commonwatch.errors import InvalidInput, Unavailable
+from commonwatch.gateway.keeping.room import Room
 from commonwatch.gateway.listening.intake import Intake
 from commonwatch.gateway.listening.segments import Segments
 from commonwatch.gateway.listening.syslog import listen_tcp, listen_udp
@@ -30,10 +31,12 @@ class Listeners:
     """Opens what the settings name while `running()`."""
 
     def __init__(
-        self, folder: Path, listen: Sequence[Listen], most: int, say: Callable[[str], None], *, stdin: bool = False
-    ) -> None:
+        self, folder: Path, listen: Sequence[Listen], most: int, say: Callable[[str], None], room: Room, *,
+        stdin: bool = False,
+    ) -> None:  # fmt: skip
         self.path = folder / FOLDER
         self.segments = Segments(self.path, most)
+        self._room = room
         self._folder, self._listen, self._say, self._stdin = folder, listen, say, stdin
         #: whether everything from standard input was taken in (also true where it is no input)
         self.read_in = not stdin
@@ -42,7 +45,7 @@ class Listeners:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Listen until the block ends; what was taken in is then on disk."""
-        self.intake = intake = Intake(self.segments, self._say)
+        self.intake = intake = Intake(self.segments, self._say, self._room)
         async with AsyncExitStack() as stack:
             stack.callback(self.segments.close)
             await _task(stack, intake.sync_always())
@@ -96,8 +99,7 @@ class Listeners:
     async def _read_stdin(self, intake: Intake) -> None:
         """Lines of standard input until its end."""
         while lines := await asyncio.to_thread(_some_lines):
-            await intake.room()
-            await intake.take("stdin", lines)
+            await intake.take_surely("stdin", lines)
         self.read_in = True
 
 

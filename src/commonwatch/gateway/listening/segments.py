@@ -12,6 +12,7 @@ import os
 import secrets
 import threading
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -30,7 +31,7 @@ class Segments:
         self.folder = folder
         self._most, self._each = most, each
         self._open: dict[str, BinaryIO] = {}
-        self._dirty: set[str] = set()
+        self._waiting: dict[str, bytearray] = {}
         self._lock = threading.Lock()
         self._bytes = sum(p.stat().st_size for p in folder.iterdir())
 
@@ -40,25 +41,38 @@ class Segments:
         return self._bytes >= self._most
 
     def put(self, name: str, messages: Iterable[bytes]) -> None:
-        """Append messages to the newest segment of a format; not yet synced."""
+        """Append messages to a format's; they are written by the next `sync`."""
         data = b"".join(m.replace(b"\n", _SEPARATOR) + b"\n" for m in messages)
-        if not data:
-            return
-        with self._lock:
-            file = self._open.get(name)
-            if file is None or file.tell() >= self._each:
-                file = self._renew(name)
-            file.write(data)
-            self._bytes += len(data)
-            self._dirty.add(name)
+        if data:
+            with self._lock:
+                self._waiting.setdefault(name, bytearray()).extend(data)
+                self._bytes += len(data)
 
     def sync(self) -> None:
-        """Everything put so far is on disk when this returns."""
+        """Everything put so far is on disk when this returns. Raises OSError: then none of it counts as taken."""
         with self._lock:
-            for name in self._dirty:
-                self._open[name].flush()
-                os.fsync(self._open[name].fileno())
-            self._dirty.clear()
+            waiting, self._waiting = self._waiting, {}
+            for name, data in waiting.items():
+                try:
+                    self._write(name, data)
+                except OSError:
+                    self._bytes -= sum(map(len, waiting.values()))
+                    self._leave(name)
+                    raise
+
+    def _write(self, name: str, data: bytearray) -> None:
+        file = self._open.get(name)
+        if file is None or file.tell() >= self._each:
+            file = self._renew(name)
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+    def _leave(self, name: str) -> None:
+        """After a fault nobody knows what of a segment is on disk: the next messages go to a new one."""
+        if (file := self._open.pop(name, None)) is not None:
+            with suppress(OSError):
+                file.close()
 
     def drop_read(self, marks: Sequence[Mark]) -> list[int]:
         """Delete older segments whose every byte was read and committed; the ids of their marks."""
@@ -85,15 +99,11 @@ class Segments:
 
     def _renew(self, name: str) -> BinaryIO:
         """A new segment. Its first line tells it apart from every other one, whatever messages follow."""
-        if (old := self._open.pop(name, None)) is not None:
-            old.flush()
-            os.fsync(old.fileno())
-            old.close()
+        self._leave(name)
         mark = secrets.token_hex(32)
         path = self.folder / f"{name}.{mark[:16]}.log"
-        file = path.open("xb")
+        file = self._open[name] = path.open("xb")
         path.chmod(0o600)
         file.write(f"# {mark} messages received by a listener, as they came\n".encode())
         self._bytes += file.tell()
-        self._open[name] = file
         return file

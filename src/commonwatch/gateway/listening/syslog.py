@@ -31,7 +31,11 @@ class Datagrams(asyncio.DatagramProtocol):
         if self._intake.full:
             self._intake.lose(self._name, 1, "no room")
         else:
-            self._intake.put(self._name, [data.rstrip(b"\r\n\x00")])
+            self._intake.put(self._name, [data.rstrip(b"\r\n\x00")]).add_done_callback(self._lost)
+
+    def _lost(self, taken: asyncio.Future[bool]) -> None:
+        if not taken.cancelled() and not taken.result():
+            self._intake.lose(self._name, 1, "it could not be written")
 
 
 async def listen_udp(name: str, host: str, port: int, intake: Intake) -> asyncio.DatagramTransport:
@@ -60,7 +64,7 @@ async def _connection(name: str, reader: asyncio.StreamReader, intake: Intake) -
         while data := await asyncio.wait_for(reader.read(PORTION), IDLE):
             await intake.room()
             if messages := stream.feed(data):
-                await intake.take(name, messages)
+                await intake.take_surely(name, messages)
             if stream.broken:
                 break
     finally:

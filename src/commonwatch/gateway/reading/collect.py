@@ -1,8 +1,8 @@
 """From files to sealed batches: read, label, enforce, and commit offsets together with what came of them.
 
-Rules held here: offsets and batches are one transaction; a batch is closed at 5,000 rows or one second after its first
-row; without a policy nothing is read, and what was read but not committed is read again; memory stays bounded (one
-portion of one file at a time); nothing malformed stops reading.
+Rules held here: offsets and batches are one transaction, and what was read is on disk before it; a batch is closed at
+5,000 rows or one second after its first row; without a policy nothing is read, and what was read but not committed is
+read again; memory stays bounded (one portion of one file at a time); nothing malformed stops reading.
 """
 
 from __future__ import annotations
@@ -129,6 +129,7 @@ class Collector:
         if self._since is None:
             return
         for opened in self._tail.opened:
+            opened.sync()
             self._marks[opened.mark.id] = opened.marked()
         at = self._clock.now()
         batches: list[Spooled] = []
@@ -179,6 +180,7 @@ class Collector:
     def _finish(self, opened: Opened, *, renewed: bool = False) -> None:
         """The file has ended: take its last record and close it. `renewed`: its inode goes on with new content."""
         self._take(opened, opened.take_tail(final=True))
+        opened.sync()
         if opened.damage is not None:
             self._counts[f"damage:{opened.damage}"] += 1
         mark = self._marks[opened.mark.id] = opened.marked(done=True)
@@ -190,6 +192,7 @@ class Collector:
     def _park(self, opened: Opened) -> None:
         """Nothing new for long: take a whole last record, and open the file again when it changes."""
         self._take(opened, opened.take_tail(final=False))
+        opened.sync()
         mark = self._marks[opened.mark.id] = opened.marked()
         self._tail.settle(opened, mark)
 

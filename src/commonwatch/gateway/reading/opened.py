@@ -7,6 +7,7 @@ but not passed (`take_tail`), so that a record completed later is still read who
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 from collections.abc import Callable, Iterator
@@ -25,6 +26,8 @@ PORTION = 512 * 1024
 HEAD = 1024
 #: A shorter beginning says too little to recognise a file under another name.
 TELLING = 256
+#: Files of these kinds are on no disk of ours.
+_NOT_SYNCED = frozenset({errno.EINVAL, errno.EROFS, errno.ENOSYS, errno.EOPNOTSUPP})
 
 
 class Head(msgspec.Struct, frozen=True):
@@ -99,6 +102,14 @@ class Opened:
                 self._pieces = self._lines()
             return None
         return self._reader.feed(piece)
+
+    def sync(self) -> None:
+        """What was read is on disk when this returns: a power cut must not take back what a mark says was read."""
+        try:
+            os.fdatasync(self._file.fileno())
+        except OSError as error:
+            if error.errno not in _NOT_SYNCED:
+                raise
 
     def renewed(self) -> bool:
         """Whether the file was cut or rewritten under us (copytruncate): a new generation."""
