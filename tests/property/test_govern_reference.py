@@ -20,11 +20,11 @@ from commonwatch.events.labels import EventClass, Label, Severity, Tlp
 from commonwatch.events.rungs import ANCHOR, EARLY_ANCHOR, STEPS, floor_time, rung
 from commonwatch.govern.answer.dims import ABSENT_TEXT, WITHHELD_TEXT
 from commonwatch.govern.answer.pages import Pages
-from commonwatch.govern.decide.table import READER_EPOCH
 from commonwatch.govern.policy import OrgInfo
 from commonwatch.govern.query import Constraint, Cube, Distinct, Filter, Hidden, Histogram, Interval, Rows, Top
 from commonwatch.govern.service import Govern
 from commonwatch.privacy import pseudonym
+from commonwatch.privacy.pseudonym import READER_EPOCH
 from commonwatch.store import Store
 from doubles.govern import DAY, EXACT, HOUR, NOW, Keys, Log, Policy, batch, events, org
 from strategies.agreements import READERS, owner_documents

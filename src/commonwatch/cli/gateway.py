@@ -36,6 +36,7 @@ def add(parser: argparse.ArgumentParser) -> None:
         importlib.import_module("commonwatch.cli.gateway_try").add(subs)
     importlib.import_module("commonwatch.cli.gateway_preview").add(subs)
     importlib.import_module("commonwatch.cli.gateway_labels").add(subs)
+    importlib.import_module("commonwatch.cli.privacy.reveal").add(subs)
     _add_enrol(subs)
     run = _sub(subs, "run", "read logs and send what the agreements allow", _run)
     run.add_argument("inputs", nargs="*", type=Path, metavar="FILE_OR_DIR", help="logs to read; - is standard input")

@@ -1,1 +1,1 @@
-"""Privacy: pseudonyms here; releases, noise and the ledger join this room later."""
+"""Privacy: pseudonyms and the way back from them; private releases and what they cost in `release`."""

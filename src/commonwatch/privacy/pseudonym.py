@@ -23,6 +23,7 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+from commonwatch.events import rungs
 from commonwatch.events.address import V4_BASE, Address, from_packed
 
 if TYPE_CHECKING:
@@ -33,6 +34,13 @@ if TYPE_CHECKING:
 
 Namespace = Literal["ip", "ip-internal", "user", "host", "mail", "path", "owner", "sensor"]
 _VERSION = b"commonwatch-pseudonym-1"
+#: How long a reader's, or a community's, pseudonyms stay the same, in microseconds.
+READER_EPOCH = 28 * rungs.DAY
+
+
+def epoch_of(at: int) -> int:
+    """The number of the epoch that holds an instant (microseconds UTC since 1970)."""
+    return (at - rungs.ANCHOR) // READER_EPOCH
 
 
 def derive(

@@ -24,9 +24,9 @@ from commonwatch.events.fields import FAMILIES, FieldName, family_of
 from commonwatch.govern.decide.decisions import FOREVER, Aged, Cut, Decision, both, cuts, stretches
 from commonwatch.govern.decide.shown import FIELD_NO, SCOPE, SUBNET, TOKEN_FIELDS, WORDS, fields_word, words
 from commonwatch.govern.policy import OrgInfo
+from commonwatch.privacy.pseudonym import READER_EPOCH, epoch_of
 
 MAX_BANDS = 12
-READER_EPOCH = 28 * rungs.DAY
 ORG_DIMS = ("org", "sector", "region", "size")
 _ATTRIBUTES: dict[str, FieldName] = {"sector": "owner_sector", "region": "owner_region", "size": "owner_size"}
 Ints = npt.NDArray[np.int64]
@@ -209,7 +209,7 @@ class Builder:
 
     def table(self) -> Table:
         """The finished table."""
-        book, epoch = self._book, (self._now - rungs.ANCHOR) // READER_EPOCH
+        book, epoch = self._book, epoch_of(self._now)
         ends = [rungs.ANCHOR + (epoch + 1) * READER_EPOCH, *(c.bucket(self._now)[1] + c.age for c in self._cuts)]
         bands = tuple(_bands(self._rows, book.parameters()))
         texts = {dim: tuple(found) for dim, found in book.texts.items()}

@@ -1,0 +1,1 @@
+"""`commonwatch privacy` and what an owner does with its own pseudonyms."""
