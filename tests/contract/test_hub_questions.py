@@ -236,6 +236,26 @@ def test_a_steward_is_told_what_a_charter_of_the_community_does_to_its_own(fresh
     assert "against-community-charter" in {f.kind for f in mine.findings}
 
 
+def test_a_share_for_a_site_that_no_event_has_is_told_to_the_owner_alone(
+    town: Town, fresh: Hub, ask: Questions
+) -> None:
+    """Which sites there are is known from the owner's own events, and no partner learns it."""
+    fresh.core.intake.accept(town.batch("alder", [{"uid": "a", "site_uid": "front-desk"}]))
+    known = Questions(fresh.core.policy, fresh.core.templates, fresh.govern.sites)
+
+    def found(who: Principal, site: str, asked: Questions = known) -> list[str]:
+        plain = {**agreement(), "version": 2}
+        plain["clauses"][0]["rows"]["sites"] = [site]
+        return [f.message for f in asked.impact(who, AskImpact(document=plain)).findings if f.kind == "unknown-site"]
+
+    assert found(ALDER, "front-desk") == []
+    (told,) = found(ALDER, "brunch")
+    assert "site brunch" in told
+    assert found(BIRCH, "brunch") == [], "a partner is not told which sites alder has"
+    assert found(ALDER, "brunch", ask) == [], "where sites are not known nothing is said"
+    assert fresh.govern.sites("birch") is None, "who has no event is not asked about"
+
+
 def test_duties_are_compared_with_those_of_the_communitys_template(fresh: Hub) -> None:
     ask = Questions(fresh.core.policy, fresh.core.templates)
     plain = msgspec.json.decode(msgspec.json.encode(shipped()["sme-alone"]))

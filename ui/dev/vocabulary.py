@@ -14,6 +14,7 @@ import datetime as dt
 import hashlib
 import json
 import random
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from commonwatch.agreements.check import RESERVED, check
 from commonwatch.agreements.decode import convert, digest, plain
 from commonwatch.agreements.english import GRAMMAR, phrases, say
 from commonwatch.agreements.lattice import points
+from commonwatch.agreements.locked import lock
 from commonwatch.agreements.signing import SigningKey, propose, sign_document, unb64
 from commonwatch.agreements.statement import Statement, sign_statement
 from commonwatch.events.address import parse
@@ -246,28 +248,46 @@ def sentences(count: int = 5) -> list[dict[str, Any]]:
     return found
 
 
+def _charters(draw: random.Random, signer: dict[str, str]) -> Iterator[dict[str, Any]]:
+    """An owner's charter and a community's."""
+    limits = [_clause(draw, number) for number in (2, 5)]
+    same = {"version": 1, "title": "A ceiling", "clauses": limits}
+    yield {"charter": "1", "id": "ceiling", "owner": signer, **same}
+    yield {"community-charter": "1", "id": "roof", "community": "sme-shield", "steward": signer, **same}
+
+
 def signed() -> dict[str, Any]:
-    """A document and a statement signed with a key made up here: what the browser must sign byte for byte alike."""
+    """A document of each kind and a statement signed with a key made up here: what the browser must sign alike."""
     key = SigningKey.from_seed(_key("signature"))
     document = _document(random.Random("signed"), 0)
-    document["parties"] = [{"id": "maple-dental", "name": "Maple Dental", "role": "owner", "key": key.thumbprint}]
-    envelope = sign_document(propose(convert(document)), key)
+    signer = {"id": "maple-dental", "name": "Maple Dental", "key": key.thumbprint}
+    document["parties"] = [{**signer, "role": "owner"}]
+    kinds = [document, *_charters(random.Random("charters"), signer)]
+    envelopes = [sign_document(propose(convert(kind)), key) for kind in kinds]
     statement = Statement(
         kind="revoke", id="example-0", by="maple-dental", at=1_795_363_094_000_000, version=1,
-        hash=digest(unb64(envelope.payload)), reason="Wir hören auf",
+        hash=digest(unb64(envelopes[0].payload)), reason="Wir hören auf",
     )  # fmt: skip
     made = sign_statement(statement, key)
     return {
-        "key": key.private_jwk(), "thumbprint": key.thumbprint, "envelope": builtins(envelope),
+        "key": key.private_jwk(), "thumbprint": key.thumbprint, "envelopes": builtins(envelopes),
         "statement": plain(statement), "stated": builtins(made),
     }  # fmt: skip
+
+
+def locked() -> dict[str, Any]:
+    """The key of `signed`, locked by the command line: what the browser must open."""
+    passphrase = "grüne Ahorn-Straße, 7 Uhr"
+    key = SigningKey.from_seed(_key("signature"))
+    return {"passphrase": passphrase, "file": builtins(lock(key, passphrase, random=lambda n: _key("lock", n)))}
 
 
 def files() -> dict[Path, str]:
     """Each file with the text it should have."""
     said = ",\n".join(json.dumps(one, ensure_ascii=False) for one in sentences())
     words = json.dumps(vocabulary(), indent=1, ensure_ascii=False)
-    made = {"vocabulary": words, "sentences": f"[\n{said}\n]", "signed": json.dumps(signed(), ensure_ascii=False)}
+    made = {"vocabulary": words, "sentences": f"[\n{said}\n]"}
+    made |= {name: json.dumps(one(), ensure_ascii=False) for name, one in (("signed", signed), ("locked", locked))}
     return {HERE / f"{name}.json": f"{text}\n" for name, text in made.items()}
 
 

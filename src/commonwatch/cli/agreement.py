@@ -20,10 +20,11 @@ from commonwatch.agreements.diagnose import Diagnosis, diagnose
 from commonwatch.agreements.document import Agreement, Document
 from commonwatch.agreements.english import read, say
 from commonwatch.agreements.impact.world import World
+from commonwatch.agreements.locked import lock
 from commonwatch.agreements.terms import certificate, iep
 from commonwatch.cli import agreement_preview, drafting, life, seen
 from commonwatch.cli import agreement_questions as asked
-from commonwatch.cli.files import is_envelope
+from commonwatch.cli.files import is_envelope, passphrase
 from commonwatch.cli.files import jwk as _jwk
 from commonwatch.cli.files import text as _text
 from commonwatch.cli.files import write as _write
@@ -43,6 +44,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     _command(actions, "schema", "print the JSON Schema of documents", _schema)
     one = _command(actions, "keygen", "make an Ed25519 key; prints the thumbprint that goes into the document", _keygen)
     one.add_argument("file", help="where to write the private key (JWK); never overwritten")
+    one.add_argument("--passphrase", action="store_true", help="ask for a passphrase and lock the file with it")
     one = _command(actions, "sign", "sign an offer at a hub; or, with --out, a document or envelope in a file", _sign)
     one.add_argument("file", help="the offer's name or hash; with --out a document or partly signed envelope")
     one.add_argument("--key", required=True, help="private key file made by `keygen`")
@@ -116,10 +118,11 @@ def _schema(_: argparse.Namespace) -> int:
 
 def _keygen(args: argparse.Namespace) -> int:
     key = signing.SigningKey.generate()
+    locked = lock(key, passphrase(args.file, new=True)) if args.passphrase else None
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
     try:
         with os.fdopen(os.open(args.file, flags, 0o600), "w", encoding="utf-8") as out:
-            json.dump(key.private_jwk(), out)
+            json.dump(msgspec.to_builtins(locked) if locked else key.private_jwk(), out)
     except OSError as error:
         raise InvalidInput(f"the key cannot be written: {error.strerror}", where=args.file) from None
     print(key.thumbprint)

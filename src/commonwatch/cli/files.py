@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Mapping
+from getpass import getpass
 from pathlib import Path
 
 from commonwatch.agreements.decode import from_json
+from commonwatch.agreements.locked import is_locked, unlock
 from commonwatch.errors import InvalidInput
+
+#: Where programs put a passphrase that nobody can be asked for.
+PASSPHRASE = "COMMONWATCH_PASSPHRASE"  # noqa: S105 # a name
 
 
 def text(file: str) -> str:
@@ -22,11 +28,25 @@ def text(file: str) -> str:
 
 
 def jwk(file: str) -> dict[str, str]:
-    """A private key as `agreement keygen` writes it. Raises InvalidInput."""
+    """A private key as `agreement keygen` or a browser writes it; asks for the passphrase. Raises InvalidInput."""
     plain = from_json(text(file))
+    if is_locked(plain):
+        plain = unlock(plain, passphrase(file))
     if not isinstance(plain, dict) or not all(isinstance(v, str) for v in plain.values()):
         raise InvalidInput("this is not a key (JWK)", where=file)
     return plain
+
+
+def passphrase(file: str, *, new: bool = False) -> str:
+    """What a person types, unseen; twice alike for a new file. Raises InvalidInput where nobody can be asked."""
+    if (given := os.environ.get(PASSPHRASE)) is not None:
+        return given
+    if not sys.stdin.isatty():
+        raise InvalidInput("nobody can be asked for the passphrase here", where=file, todo=f"set {PASSPHRASE}")
+    typed = getpass(f"Passphrase of {file}: ")
+    if new and getpass("The same again: ") != typed:
+        raise InvalidInput("the two passphrases are not the same", where=file, todo="try again")
+    return typed
 
 
 def is_envelope(source: str) -> bool:

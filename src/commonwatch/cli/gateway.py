@@ -191,8 +191,8 @@ def _indicators(args: argparse.Namespace) -> int:
 
 
 def _narrow(args: argparse.Namespace) -> int:
-    from commonwatch.agreements.decode import from_json
     from commonwatch.agreements.signing import SigningKey
+    from commonwatch.cli.files import jwk
     from commonwatch.gateway.clock import Clock
     from commonwatch.gateway.downlink.policy import PolicyKeeper
     from commonwatch.gateway.edge import edge_keys
@@ -205,7 +205,7 @@ def _narrow(args: argparse.Namespace) -> int:
         clock = Clock()
         keeper = PolicyKeeper(journal, identity, edge_keys(folder.root, identity.org), clock)
         keeper.restore()
-        key = SigningKey.from_jwk(from_json(args.key.read_text()))
+        key = SigningKey.from_jwk(jwk(str(args.key)))
         signed = narrow(keeper, journal, clock, kind=args.verb, agreement=args.agreement, key=key, reason=args.reason)
     finally:
         journal.close()

@@ -6,8 +6,8 @@ import argparse
 import json
 from pathlib import Path
 
-from commonwatch.agreements.decode import from_json
 from commonwatch.agreements.signing import SigningKey
+from commonwatch.cli.files import jwk
 from commonwatch.errors import InvalidInput
 from commonwatch.ingest.rules import Rules, read_rules
 from commonwatch.ingest.signed_rules import is_signed, open_rules, sign_rules
@@ -49,10 +49,7 @@ def _conditions(when: object) -> list[object]:
 
 def _sign(args: argparse.Namespace) -> int:
     rules = read_rules(_read(args.file))
-    jwk = from_json(_read(args.key).decode())
-    if not isinstance(jwk, dict):
-        raise InvalidInput("this is not a key (JWK)", where=str(args.key), todo="make one with `agreement keygen`")
-    key = SigningKey.from_jwk(jwk)
+    key = SigningKey.from_jwk(jwk(str(args.key)))
     args.out.write_bytes(sign_rules(rules, key))
     print(json.dumps({"version": rules.version, "rules": len(rules.rules), "signed_by": key.thumbprint}))
     return 0

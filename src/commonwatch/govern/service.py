@@ -155,6 +155,11 @@ class Govern:
             good = self._good_until(view, compiled.table)
         return Standing(view.epoch, self._store.watermark()[0], good)
 
+    def sites(self, owner: str) -> tuple[str, ...] | None:
+        """The site names an owner's own events have, for the owner alone; None where it has no event yet."""
+        labels = [handling.label for handling in self._store.handlings if handling.owner == owner]
+        return tuple(sorted({label.site for label in labels if label.site})) if labels else None
+
     def releases(self, reader: Reader, *, use: Use = Use()) -> list[ReleaseInfo]:
         """The releases the reader may open now."""
         return [self.release(reader, use=use).info]

@@ -190,7 +190,7 @@ class Hub:
             notices=core.notices, notifications=core.notifications,
             accesses=self.accesses, drafts=core.drafts, templates=core.templates, offers=core.offers,
             lives=core.lives, signing_keys=core.signing_keys,
-            questions=Questions(core.policy, core.templates),
+            questions=Questions(core.policy, core.templates, self.govern.sites),
             previews=Previews(self.govern, core.policy, self.publications, self.audit),
             audit=AuditPort(self.audit), intelligence=Findings(self.publications, self.watch, self.handing),
             epoch=lambda: core.policy.view().epoch, now=core.clock.now,

@@ -44,9 +44,9 @@ class Plan(msgspec.Struct, frozen=True):
 class World(msgspec.Struct, frozen=True):
     """Everything around the documents.
 
-    `known`: members and communities are all there are. `sites`: owner -> the sites its labelling rules set; an owner
-    that is not in it is not asked about. `terms`: community -> the duties it expects. `crowd`: the
-    traits of further organisations, which are there but not told apart.
+    `known`: members and communities are all there are. `sites`: owner -> the sites its labelling rules set, or its
+    events have; an owner that is not in it is not asked about. `terms`: community -> the duties it expects. `crowd`:
+    the traits of further organisations, which are there but not told apart.
     """
 
     members: tuple[Member, ...] = ()

@@ -9,7 +9,7 @@ reader sees is told under the owner's name only to a party, or where the owner i
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import msgspec
@@ -39,11 +39,15 @@ from commonwatch.web.ports import AskImpact, AskSees, ImpactInfo, Principal, See
 MOST_CLAUSES = 200
 
 
+Sites = Callable[[str], tuple[str, ...] | None]
+
+
 class Questions:
     """The port."""
 
-    def __init__(self, policy: Policy, shelf: Shelf) -> None:
-        self._policy, self._shelf = policy, shelf
+    def __init__(self, policy: Policy, shelf: Shelf, sites: Sites = lambda _: None) -> None:
+        """`sites`: those an owner's events have; None where they are not known. Asked only for whoever asks."""
+        self._policy, self._shelf, self._sites = policy, shelf, sites
 
     def impact(self, principal: Principal, asked: AskImpact) -> ImpactInfo:
         """What a draft, or the end of a document, would do. Raises InvalidInput with a path, NotPermitted, NotFound."""
@@ -57,9 +61,10 @@ class Questions:
             draft = _draft(asked.document, resolved.orgs)
             changes = _beginning(resolved, principal, draft)
         found, findings = Impact(), list[Finding]()
-        terms = self._terms(principal) if draft else {}
+        terms, mine = (self._terms(principal), self._sites(me)) if draft else ({}, None)
+        sites = {} if mine is None else {me: mine}
         for old, new in changes:
-            world = msgspec.structs.replace(_world(resolved, me, [old, new]), terms=terms)
+            world = msgspec.structs.replace(_world(resolved, me, [old, new]), terms=terms, sites=sites)
             found = together([found, impact(old, new, world)])
             findings += [f for f in lint(draft, new, world) if f not in findings] if draft else []
         partial = any(old.owner != me for old, _ in changes)

@@ -89,6 +89,8 @@ describe('changes', () => {
   it('keep duties that differ from the strictest and no others', () => {
     expect(setDuty({}, 'onward', 'tlp')).toEqual({ onward: 'tlp' });
     expect(setDuty({ onward: 'tlp' }, 'onward', 'none')).toEqual({});
+    expect(setDuty({}, 'notify_owner_on_access', 'daily')).toEqual({ notify_owner_on_access: 'daily' });
+    expect(setDuty({ notify_owner_on_access: 'daily' }, 'notify_owner_on_access', 'each')).toEqual({});
     expect(setDuty({ delete_after_days: 30 }, 'delete_after_days', undefined)).toEqual({});
   });
 

@@ -75,6 +75,7 @@ export interface Duties {
   encrypt?: string;
   delete_after_days?: number;
   breach_notice_hours?: number;
+  notify_owner_on_access?: string;
   [more: string]: unknown;
 }
 export interface Party {
@@ -136,13 +137,20 @@ export interface Charter {
   clauses: Limit[];
   previous?: string;
 }
-export type Document = Agreement | Charter;
+/** A community's ceiling, signed by its steward. */
+export interface CommunityCharter extends Omit<Charter, 'charter' | 'owner'> {
+  'community-charter': '1';
+  community: string;
+  steward: Signer;
+}
+export type Document = Agreement | Charter | CommunityCharter;
 
 export const isAgreement = (document: Document): document is Agreement => 'dsa' in document;
+export const isCharter = (document: Document): document is Charter => 'charter' in document;
 
 /** The strictest duties: what holds where nothing is said. */
 export const STRICTEST: Readonly<Required<Pick<Duties, 'actions' | 'onward' | 'attribution' | 'notify_affected'>>> &
-  Readonly<{ resale: string; encrypt: string; breach_notice_hours: number }> = {
+  Readonly<{ resale: string; encrypt: string; breach_notice_hours: number; notify_owner_on_access: string }> = {
   actions: 'none',
   onward: 'none',
   attribution: 'must-not',
@@ -150,6 +158,7 @@ export const STRICTEST: Readonly<Required<Pick<Duties, 'actions' | 'onward' | 'a
   resale: 'must-not',
   encrypt: 'must',
   breach_notice_hours: 24,
+  notify_owner_on_access: 'each',
 };
 
 /** A set in the order of its table, or by code point without one; each value once. */
@@ -300,9 +309,15 @@ export function amended(document: Agreement, hash: string): Agreement {
   return { ...document, version: document.version + 1, previous: hash };
 }
 
+/** Who signs a document: every party, the owner of a charter, the steward of a community's. */
+export function signersOf(document: Document): readonly (Signer | Party)[] {
+  if (isAgreement(document)) return document.parties;
+  return [isCharter(document) ? document.owner : document.steward];
+}
+
 /** Organisations that the document names, parties first, each once. */
 export function organisationsOf(document: Document): string[] {
-  const parties = isAgreement(document) ? document.parties.map((p) => p.id) : [document.owner.id];
+  const parties = signersOf(document).map((p) => p.id);
   const named = document.clauses.flatMap((c) => {
     const to: To = c.kind === 'limit' ? (c.outside ?? {}) : c.to;
     return to.organisations ?? [];

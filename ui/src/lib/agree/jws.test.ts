@@ -14,24 +14,27 @@ import {
 import { say } from './say.ts';
 import told from './signed.json';
 
+const agreement = told.envelopes[0]!;
+
 describe('signing in the browser', () => {
-  it('gives the very bytes the command line gives', async () => {
+  it('gives the very bytes the command line gives, for agreements, charters and charters of communities', async () => {
     const key = await holdKey(told.key);
     expect(key.thumbprint).toBe(told.thumbprint);
-    expect(await signOffer(told.envelope.payload, key)).toEqual(told.envelope);
+    expect(told.envelopes).toHaveLength(3);
+    for (const envelope of told.envelopes) expect(await signOffer(envelope.payload, key)).toEqual(envelope);
     expect(await signStatement(told.statement as Statement, key)).toEqual(told.stated);
   });
 
   it('reads the frozen bytes itself before it signs them', async () => {
-    const offer = await readOffer(told.envelope.payload);
+    const offer = await readOffer(agreement.payload);
     expect(offer.text).toBe(say(offer.document));
     expect(offer.hash).toBe(told.statement.hash);
-    expect(offer.hash).toBe(await digest(unb64(told.envelope.payload)));
+    expect(offer.hash).toBe(await digest(unb64(agreement.payload)));
   });
 
   it('signs what others can verify, and nothing else', async () => {
     const jwk = await makeKey();
-    const made = await signOffer(told.envelope.payload, await holdKey(jwk));
+    const made = await signOffer(agreement.payload, await holdKey(jwk));
     const open = await crypto.subtle.importKey('jwk', { kty: 'OKP', crv: 'Ed25519', x: jwk.x }, 'Ed25519', true, [
       'verify',
     ]);
@@ -43,7 +46,7 @@ describe('signing in the browser', () => {
         unb64(signature!.signature),
         new TextEncoder().encode(`${signature!.protected}.${payload}`),
       );
-    expect(await check(told.envelope.payload)).toBe(true);
+    expect(await check(agreement.payload)).toBe(true);
     expect(await check(told.stated.payload)).toBe(false);
   });
 

@@ -5,7 +5,7 @@
  * after this page itself made the text people read from them (`readOffer`); equal input gives equal bytes to what the
  * command line signs (`signed.json` tests it).
  */
-import type { Document } from './document.ts';
+import { isAgreement, isCharter, type Document } from './document.ts';
 import { say } from './say.ts';
 import { GRAMMAR } from './words.ts';
 
@@ -123,12 +123,21 @@ export async function readOffer(payload: string): Promise<Offer> {
   return { document, text: say(document), hash: await digest(bytes) };
 }
 
+/** What a signature of a document says it signs. */
+function typeOf(document: Document): string {
+  if (isAgreement(document)) return 'dsa+json';
+  return isCharter(document) ? 'dsa-charter+json' : 'dsa-community-charter+json';
+}
+
 /** Signs a frozen document and the text this page showed for it. */
 export async function signOffer(payload: string, by: Signing): Promise<Envelope> {
   const offer = await readOffer(payload);
-  const typ = 'dsa' in offer.document ? 'dsa+json' : 'dsa-charter+json';
   const text = await digest(encoder.encode(offer.text));
-  return { payload, signatures: [await sign(payload, typ, by, { grammar: GRAMMAR, text })], keys: [by.x] };
+  return {
+    payload,
+    signatures: [await sign(payload, typeOf(offer.document), by, { grammar: GRAMMAR, text })],
+    keys: [by.x],
+  };
 }
 
 export interface Statement {

@@ -7,6 +7,7 @@
  */
 import {
   isAgreement,
+  isCharter,
   normalClause,
   STRICTEST,
   type Agreement,
@@ -258,12 +259,17 @@ function sayParty(party: Party): string[] {
   return [saySigner(PARTIES[party.role] ?? party.role, party), ...contacts];
 }
 
+function sayKind(document: Document): string {
+  if (isAgreement(document)) return 'Data Sharing Agreement';
+  return isCharter(document) ? 'Charter' : `Charter of community ${document.community},`;
+}
+
 /** The whole document in words, one sentence a line. */
 export function say(document: Document): string {
-  const kind = isAgreement(document) ? 'Data Sharing Agreement' : 'Charter';
-  const lines = [`${kind} ${document.id}, version ${document.version}: "${document.title}".`];
+  const lines = [`${sayKind(document)} ${document.id}, version ${document.version}: "${document.title}".`];
   if (document.previous) lines.push(`It replaces the version whose SHA-256 is ${document.previous}.`);
-  lines.push(...(isAgreement(document) ? heading(document) : [saySigner('Owner', document.owner)]));
+  if (isAgreement(document)) lines.push(...heading(document));
+  else lines.push(isCharter(document) ? saySigner('Owner', document.owner) : saySigner('Steward', document.steward));
   lines.push(...document.clauses.map(sayClause));
   if (isAgreement(document)) {
     lines.push(`Whoever receives under this agreement shall: ${sayDuties(document.duties ?? {})}.`);

@@ -6,7 +6,7 @@
  */
 import type { Api } from '../api.ts';
 import { signPart, type Offer } from './hub.ts';
-import { digest, readOffer, signOffer, type PrivateJwk, type Signing } from './jws.ts';
+import { digest, readOffer, signOffer, type Signing } from './jws.ts';
 
 export type Signer = { kind: 'here'; signing: Signing } | { kind: 'hub'; thumbprint: string };
 
@@ -24,12 +24,6 @@ export async function signAs(api: Api, offer: Offer, signer: Signer, read: strin
   if (signer.kind === 'hub') return signPart(api, offer.hash, null);
   const envelope = await signOffer(offer.payload, signer.signing);
   return signPart(api, offer.hash, envelope.signatures?.[0] ?? null);
-}
-
-/** A key from the text of a saved file: the key itself, or an object that has it under `key`. */
-export function jwkOf(text: string): PrivateJwk {
-  const found = JSON.parse(text) as PrivateJwk & { key?: PrivateJwk };
-  return found.key ?? found;
 }
 
 /** Hands a file to the person; the browser saves it where they say. */

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import told from './sentences.json';
-import { sayState, summaryOf } from './summary.ts';
+import { sayState, summaryOf, usesOf } from './summary.ts';
 
 const TEXT = `Data Sharing Agreement maple, version 1: "Maple".
 [warn] Share intrusion and malware events marked TLP:GREEN or lower, until they are 90 days old with community sme-shield for detecting threats: time to the minute.
@@ -23,6 +23,21 @@ describe('the one-line summary', () => {
   it('finds a share in every text the hub writes', () => {
     for (const { text } of told)
       expect(summaryOf(text)).toMatch(/^Shows .+ events to .+; and \d more, with 3 ceilings\.$/);
+  });
+});
+
+describe('uses of clauses', () => {
+  it('are added up over versions, and those of other agreements are left out', () => {
+    const sum = (key: string, uses: number, last: string) => ({ key, uses, count: 10 * uses, last });
+    const uses = usesOf(
+      [
+        sum('maple@2#warn', 5, '2026-11-25'),
+        sum('maple@1#warn', 2, '2026-11-20'),
+        sum('maple-2@1#warn', 9, '2026-12-01'),
+      ],
+      'maple',
+    );
+    expect([...uses.values()]).toEqual([{ key: 'warn', uses: 7, count: 70, last: '2026-11-25' }]);
   });
 });
 

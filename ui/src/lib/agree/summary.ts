@@ -1,4 +1,8 @@
-/** What an agreement shows to whom, in one line, from its text: for lists. The text itself is what counts. */
+/**
+ * What an agreement shows to whom, in one line, from its text: for lists. The text itself is what counts. And how often
+ * its clauses were used.
+ */
+import type { Sum } from '../seen.ts';
 
 interface Shown {
   what: string;
@@ -42,3 +46,20 @@ const STATES: Readonly<Record<string, string>> = {
 };
 export const sayState = (state: string): string => STATES[state] ?? state.replaceAll('-', ' ');
 export const inForce = (state: string): boolean => state === 'active' || state === 'live';
+
+/** Uses of an agreement's clauses by their names, all versions together; clauses of other agreements are left out. */
+export function usesOf(sums: readonly Sum[], agreement: string): ReadonlyMap<string, Sum> {
+  const found = new Map<string, Sum>();
+  for (const sum of sums) {
+    if (!sum.key.startsWith(`${agreement}@`)) continue;
+    const clause = sum.key.slice(sum.key.indexOf('#') + 1);
+    const old = found.get(clause);
+    found.set(clause, {
+      key: clause,
+      uses: sum.uses + (old?.uses ?? 0),
+      count: sum.count + (old?.count ?? 0),
+      last: old && old.last > sum.last ? old.last : sum.last,
+    });
+  }
+  return found;
+}

@@ -46,7 +46,7 @@ KINDS: dict[KindName, Kind] = {
     "unknown-organisation": Kind("warning", "No organisation of this name is known.", "correct the name"),
     "unknown-community": Kind("warning", "No community of this name is known.", "correct the name"),
     "unknown-site": Kind(
-        "warning", "The owner's labelling rules set no site of this name, so a share for it covers no event.",
+        "warning", "Neither labelling rules nor events of the owner have a site of this name: it covers no event.",
         "correct the name, or label the site",
     ),
     "contradiction": Kind(

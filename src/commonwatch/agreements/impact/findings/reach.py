@@ -79,5 +79,5 @@ def _sites(subject: Subject, path: str, clause: Clause) -> Iterator[Finding]:
     missing = [site for site in clause.rows.sites if known is not None and site not in known]
     if missing:
         box = subject.box(clause)
-        message = f"the labelling rules set no site {p.join(missing, 'or')}"
+        message = f"no event of the owner is labelled with site {p.join(missing, 'or')}"
         yield subject.found("unknown-site", f"{path}.rows.sites", message, box if all(box) else None)
