@@ -193,8 +193,10 @@ class Table:
         self._put("profile", [self.profiles.index(plan.profile)] * n)
         if label.site:
             self._put("site_uid", [label.site] * n)
-        for cells, outs in zip(_cells(plan.columns, events), plan.outs, strict=True):
-            if cells.count(None) + cells.count(()) < n:
+        absent: tuple[Cells, ...] = ([None] * n, [()] * n)
+        for name, outs in zip(plan.columns, plan.outs, strict=True):
+            cells = list(map(attrgetter(name), events))
+            if cells not in absent:
                 for out in outs:
                     self._out(out, cells)
         self._rows += n
@@ -205,18 +207,18 @@ class Table:
         for cells in self.columns.values():
             cells.extend([None] * (self._rows - len(cells)))
 
-    def _out(self, out: Out, cells: tuple[Any, ...]) -> None:
+    def _out(self, out: Out, cells: Cells) -> None:
         if out.make is not None:
             made = {v: None if v is None or v == () else out.make(v) for v in set(cells)}
-            cells = tuple([made[v] for v in cells])
+            cells = [made[v] for v in cells]
         name, kind = out.name, COLUMNS[out.name].kind if out.name in COLUMNS else "addr"
         if kind == "addr":
-            self._put(f"{name}_hi", [None if a is None else a.hi for a in cells])
-            self._put(f"{name}_lo", [None if a is None else a.lo for a in cells])
+            self._put(f"{name}_hi", [None if a is None else a[0] for a in cells])
+            self._put(f"{name}_lo", [None if a is None else a[1] for a in cells])
         elif kind == "list":
             self._put(name, [v or None for v in cells])
         else:
-            self._put(name, list(cells))
+            self._put(name, cells)
 
     def copy(self, name: str, cells: Cells) -> None:
         """Give the rows added last the cells of a column they do not have yet."""
@@ -230,12 +232,3 @@ class Table:
             self.columns[name] = [None] * self._rows + cells if self._rows else cells
         else:
             so_far.extend(cells)
-
-
-def _cells(names: tuple[str, ...], events: Sequence[Event]) -> Iterable[tuple[Any, ...]]:
-    """The events' values, column by column."""
-    if not names:
-        return ()
-    if len(names) == 1:
-        return (tuple(getattr(e, names[0]) for e in events),)
-    return zip(*map(attrgetter(*names), events), strict=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
-from commonwatch.ingest.outcome import Outcome, Parsed, Skipped
+from commonwatch.ingest.outcome import Outcome, Parsed, Quarantined, Skipped
 
 
 class Counters:
@@ -32,17 +32,18 @@ class Counters:
 
     def add(self, outcomes: Iterable[Outcome]) -> None:
         """Count outcomes."""
-        kinds = self.kinds
+        kinds: list[str] = []
         for outcome in outcomes:
-            if isinstance(outcome, Parsed):
-                self.mapped += 1
-                kinds[outcome.kind] += 1
+            if type(outcome) is Parsed:
+                kinds.append(outcome.kind)
                 if outcome.dropped:
                     self.dropped.update(outcome.dropped)
-            elif isinstance(outcome, Skipped):
+            elif type(outcome) is Skipped:
                 self.skipped[outcome.reason] += 1
-            else:
+            elif type(outcome) is Quarantined:
                 self.quarantined[outcome.reason] += 1
+        self.mapped += len(kinds)
+        self.kinds.update(kinds)
 
     def merge(self, other: Counters) -> None:
         """Add the counts of another source."""

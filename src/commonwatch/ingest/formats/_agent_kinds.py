@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, Final
 
 from commonwatch.events.labels import OCSF_CLASS, EventClass, Severity
@@ -106,6 +107,7 @@ _GUESSES: Final[tuple[tuple[EventClass, str], ...]] = (
     (EventClass.SYSTEM, "system|audit|health|license|update"),
 )  # fmt: skip
 _GUESS: Final = tuple((c.word, re.compile(rf"\b(?:{words})", re.IGNORECASE)) for c, words in _GUESSES)
+_SHORT: Final = 256
 _ACTIVITY: Final = {
     EventClass.MALWARE: 1, EventClass.INTRUSION: 1, EventClass.AUTH: 1, EventClass.INTEGRITY: 3,
     EventClass.APPLICATION: 1, EventClass.VULNERABILITY: 1, EventClass.FIREWALL: 6, EventClass.LOG: 1,
@@ -115,8 +117,17 @@ _ACTIVITY: Final = {
 
 def kind_of(values: Mapping[str, Any], category: str) -> str:
     """The kind of any product's event, by what it says of itself."""
-    said = " ".join(str(values.get(p) or "") for p in (category, "Name", "Device Product"))
+    said = " ".join([str(values.get(p) or "") for p in (category, "Name", "Device Product")])
+    return _known_guess(said) if len(said) <= _SHORT else _guess(said)
+
+
+def _guess(said: str) -> str:
+    """The kind that these words speak of."""
     return next((word for word, pattern in _GUESS if pattern.search(said)), EventClass.LOG.word)
+
+
+#: A product repeats its names; only short ones are remembered, so that memory is bounded.
+_known_guess = lru_cache(maxsize=10_000)(_guess)
 
 
 def any_product(vocabulary: Names) -> tuple[Table, ...]:

@@ -28,7 +28,7 @@ FRAMING: Final = "lines"
 COMMENTS: Final = True
 _BEGIN: Final = re.compile(r"CEF: ?\d+\|")
 _HEADER: Final = ("Device Vendor", "Device Product", "Device Version", "Signature ID", "Name", "Severity")
-_KEY: Final = re.compile(r"(?:^|(?<=\s))([\w.\-\[\]]+)=")
+_KEY: Final = re.compile(r"\s([\w.\-\[\]]+)=")
 _PATHS: Final = frozenset({"filePath", "fname", "oldFilePath", "oldFileName", "sproc", "dproc"})
 _LABELLED: Final = re.compile(r"(?:cs|cn|cfp|c6a|flexString|flexNumber|flexDate|deviceCustomDate)\d")
 _EPOCH_MS: Final = re.compile(r"\d{12,14}")
@@ -91,16 +91,29 @@ def find(line: bytes, context: Context) -> Found | Unreadable:
 
 def extension(text: str, *, known: bool) -> dict[str, Any]:
     """Values by key; of a known product only known keys end a value."""
-    keys = [m for m in _KEY.finditer(text) if not known or m[1] in _KNOWN or m[1].startswith("TrendMicroDs")]
-    ends = [*(m.start() for m in keys[1:]), len(text)][: len(keys)]
-    values = {
-        m[1]: unescape(unquoted(text[m.end() : end].strip()), path=m[1] in _PATHS)
-        for m, end in zip(keys, ends, strict=True)
-    }
-    for key in [k for k in values if _LABELLED.fullmatch(k)]:
-        if label := values.get(f"{key}Label"):
+    pieces = _KEY.split(" " + text)
+    keys, told = pieces[1::2], pieces[2::2]
+    if known and not all(map(_is_known, keys)):
+        keys, told = _between_known(" " + text)
+    values: dict[str, Any] = dict(zip(keys, map(str.strip, told), strict=True))
+    if "\\" in text or '"' in text:
+        values = {key: unescape(unquoted(value), path=key in _PATHS) for key, value in values.items()}
+    labels = {key for key in values if key.endswith("Label")}
+    for key in [k for k in values if f"{k}Label" in labels and _LABELLED.fullmatch(k)] if labels else ():
+        if label := values[f"{key}Label"]:
             values[f"label:{label}"] = values[key]
     return values
+
+
+def _is_known(key: str) -> bool:
+    return key in _KNOWN or key.startswith("TrendMicroDs")
+
+
+def _between_known(text: str) -> tuple[list[str], list[str]]:
+    """Known keys and what stands behind each, with the false keys in it."""
+    found = [m for m in _KEY.finditer(text) if _is_known(m[1])]
+    ends = [*(m.start() for m in found[1:]), len(text)][: len(found)]
+    return [m[1] for m in found], [text[m.end() : end] for m, end in zip(found, ends, strict=True)]
 
 
 def when_of(values: dict[str, Any], sent: Header, context: Context) -> tuple[int, int] | None:

@@ -10,11 +10,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from itertools import islice
+from operator import attrgetter
 from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from commonwatch.events.event import Event
+from commonwatch.events.event import Event, copy_event
 from commonwatch.events.labels import EventClass, Severity
 from commonwatch.ingest.formats import _eve_records as eve
 from commonwatch.ingest.formats._eve_kinds import KINDS, SKIPS, Kind
@@ -43,7 +44,6 @@ _LOG_LEVEL: Final = {"error": Severity.MEDIUM, "warning": Severity.LOW}
 _U63: Final = 1 << 63
 _MAX_MARK: Final = 64
 _LAST_PORT: Final = 65_535
-_INFORMATIONAL: Final = Severity.INFORMATIONAL
 _BEGIN: Final = re.compile(rb'\{"timestamp"')
 _MOST_GLUED: Final = 16
 _MAY_BE_GLUED: Final = frozenset({"malformed", "truncated", "not_utf8"})
@@ -51,10 +51,16 @@ _NO_APP: Final = frozenset({"failed", "unknown"})
 
 
 class _Plan(NamedTuple):
-    """A kind with its member readers and its last step."""
+    """What is resolved once for a kind, because this is the hot path.
+
+    `model` is the event with everything the kind alone says, `members` fetches the members that `readers` read, and
+    `finish` is the last step.
+    """
 
     kind: Kind
-    readers: tuple[tuple[str, Callable[[Event, Any, Drop], None]], ...]
+    model: Event
+    members: Callable[[eve.Eve], tuple[Any, ...]]
+    readers: tuple[Callable[[Event, Any, Drop], None], ...]
     finish: Callable[[Event, eve.Eve, Drop], None] | None
 
 
@@ -172,37 +178,17 @@ def _make(found: eve.Eve, position: int, context: Context, drop: Drop, record: b
 
 
 def _build(found: eve.Eve, plan: _Plan, when: tuple[int, int], context: Context, drop: Drop) -> Event:
-    """The event of a record whose kind and time are known."""
-    kind = plan.kind
-    src, src_port, dst, dst_port = _ends(found, kind, context.places, drop)
-    app = found.app_proto or kind.app
-    event = Event(
-        event_class=kind.event_class,
-        class_uid=kind.class_uid,
-        activity_id=kind.activity,
-        time=when[0],
-        time_quality=when[1],
-        severity_id=_INFORMATIONAL,
-        product_vendor="OISF",
-        product_name="Suricata",
-        source_format=NUMBER,
-        src_ip=src.address,
-        src_scope=src.scope,
-        src_country=src.country,
-        src_asn=src.asn,
-        src_port=src_port,
-        dst_ip=dst.address,
-        dst_scope=dst.scope,
-        dst_country=dst.country,
-        dst_asn=dst.asn,
-        dst_port=dst_port,
-        direction_id=direction(src.scope, dst.scope),
-        app_proto=None if app is None or app in _NO_APP else texts.static(app),
-    )
+    """The event of a record whose kind and time are known: what its kind always says, copied, and what it says."""
+    event = copy_event(plan.model)
+    event.time, event.time_quality = when
+    _read_ends(event, found, plan.kind, context.places, drop)
     _read_common(event, found, drop)
-    for member, reader in plan.readers:
-        if (value := getattr(found, member)) is not None:
-            reader(event, value, drop)
+    if plan.readers:
+        members = plan.members(found)
+        if members.count(None) < len(members):
+            for reader, value in zip(plan.readers, members, strict=True):
+                if value is not None:
+                    reader(event, value, drop)
     if plan.finish is not None:
         plan.finish(event, found, drop)
     return event
@@ -210,6 +196,8 @@ def _build(found: eve.Eve, plan: _Plan, when: tuple[int, int], context: Context,
 
 def _read_common(event: Event, found: eve.Eve, drop: Drop) -> None:
     """What every kind may carry."""
+    if app := found.app_proto:
+        event.app_proto = None if app in _NO_APP else texts.static(app)
     if (proto := found.proto) is not None:
         event.proto = texts.protocol(proto)
         if event.proto is None:
@@ -242,10 +230,7 @@ def _read_volume(event: Event, flow: eve.Flow, drop: Drop) -> None:
             drop("flow.bytes_toclient")
 
 
-_Ends = tuple[Place, int | None, Place, int | None]
-
-
-def _ends(found: eve.Eve, kind: Kind, places: Places, drop: Drop) -> _Ends:
+def _read_ends(event: Event, found: eve.Eve, kind: Kind, places: Places, drop: Drop) -> None:
     """Who opened the connection and to whom; what is no address or port is dropped."""
     src_text, dst_text, src_port, dst_port = found.src_ip, found.dest_ip, found.src_port, found.dest_port
     if src_text is None and found.arp is not None:
@@ -264,12 +249,15 @@ def _ends(found: eve.Eve, kind: Kind, places: Places, drop: Drop) -> _Ends:
     if dst_port is not None and not 0 <= dst_port <= _LAST_PORT:
         drop("dest_port")
         dst_port = None
-    if kind.packet and _is_reply(found, (src, src_port, dst, dst_port)):
-        return dst, dst_port, src, src_port
-    return src, src_port, dst, dst_port
+    if kind.packet and _is_reply(found, src, src_port, dst, dst_port):
+        src, src_port, dst, dst_port = dst, dst_port, src, src_port
+    event.src_ip, event.src_scope, event.src_country, event.src_asn = src
+    event.dst_ip, event.dst_scope, event.dst_country, event.dst_asn = dst
+    event.src_port, event.dst_port = src_port, dst_port
+    event.direction_id = direction(event.src_scope, event.dst_scope)
 
 
-def _is_reply(found: eve.Eve, ends: _Ends) -> bool:
+def _is_reply(found: eve.Eve, src: Place, src_port: int | None, dst: Place, dst_port: int | None) -> bool:
     """Whether the packet went back to the client: flow ends, else `direction`, else packet counts and own networks."""
     flow = found.flow
     if flow is not None and flow.src_ip is not None:
@@ -280,7 +268,6 @@ def _is_reply(found: eve.Eve, ends: _Ends) -> bool:
         return found.direction == "to_client"
     if flow is not None and flow.pkts_toclient == 0:
         return False
-    src, src_port, dst, dst_port = ends
     if src_port is None or dst_port is None:
         return False
     return {src.scope, dst.scope} == {1, 2} and src_port < 1024 <= dst_port
@@ -387,9 +374,24 @@ _FINISH: Final = {
     "engine": _finish_engine,
 }
 
-#: kind -> how to make its event: resolved once, because this is the hot path
-_PLANS: Final = {
-    name: _Plan(kind, tuple((m, MEMBERS[m]) for m in kind.members), _FINISH.get(name)) for name, kind in KINDS.items()
-}
+
+def _plan(name: str, kind: Kind) -> _Plan:
+    model = Event(
+        event_class=kind.event_class, class_uid=kind.class_uid, activity_id=kind.activity, time=0,
+        severity_id=Severity.INFORMATIONAL, product_vendor="OISF", product_name="Suricata", source_format=NUMBER,
+        app_proto=kind.app,
+    )  # fmt: skip
+    readers = tuple(MEMBERS[m] for m in kind.members)
+    return _Plan(kind, model, _fetch(kind.members), readers, _FINISH.get(name))
+
+
+def _fetch(names: tuple[str, ...]) -> Callable[[eve.Eve], tuple[Any, ...]]:
+    """These members of a record, as a tuple."""
+    if len(names) == 1:
+        return lambda found: (getattr(found, names[0]),)
+    return attrgetter(*names) if names else lambda _found: ()
+
+
+_PLANS: Final = {name: _plan(name, kind) for name, kind in KINDS.items()}
 
 __all__ = ["COMMENTS", "FRAMING", "MAPPING", "NAME", "NUMBER", "TITLE", "parse", "recognise", "write"]

@@ -20,6 +20,7 @@ Layout = Literal["lines", "objects"]
 _BOM: Final = b"\xef\xbb\xbf"
 _PADDING: Final = b" \t\r\n\x00\x1e"
 _UNDECIDED: Final = 4_096
+_OBJECT: Final = b"{"
 
 
 class Frames(msgspec.Struct):
@@ -128,12 +129,13 @@ class LineCut:
         at = self.position
         offsets, records = frames.offsets, frames.records
         for line in lines:
-            if line[:1] == b"{" and len(line) <= self._most:
+            size = len(line)
+            if size <= self._most and line.startswith(_OBJECT):
                 offsets.append(at)
                 records.append(line)
             else:
                 self._add_odd(at, line, frames)
-            at += len(line) + 1
+            at += size + 1
         self.position = at
         if len(self._rest) > self._most:
             frames.broken.append(quarantine("too_large", at, bytes(self._rest[:HEAD])))

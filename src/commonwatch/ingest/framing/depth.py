@@ -17,7 +17,7 @@ _TOKENS: Final = re.compile(rb'"(?:[^"\\]|\\.)*+"?|[{}\[\]]', re.DOTALL)
 
 def too_deep(records: Sequence[bytes]) -> frozenset[int]:
     """Indexes of the records that nest deeper than `MAX_DEPTH`."""
-    crowded = (n for n, r in enumerate(records) if r.count(b"{") + r.count(b"[") > MAX_DEPTH)
+    crowded = [n for n, r in enumerate(records) if r.count(b"{") + r.count(b"[") > MAX_DEPTH]
     return frozenset(n for n in crowded if nesting(records[n]) > MAX_DEPTH)
 
 

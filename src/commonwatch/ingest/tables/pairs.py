@@ -16,6 +16,9 @@ _LINES: Final = {"n": "\n", "r": "\r", "t": "\t"}
 
 def split_header(text: str, bar: str, most: int) -> list[str]:
     """Up to `most` fields between unescaped bars, and the rest as it is."""
+    parts = text.split(bar, most)
+    if not any("\\" in part for part in parts[:-1]):
+        return parts
     found: list[str] = []
     start = at = 0
     while len(found) < most and (at := text.find(bar, at)) >= 0:

@@ -32,7 +32,7 @@ def parser(find: Find, tables: Tables, number: int, *, json: bool) -> Callable[[
                 outcomes.append(quarantine("too_deep", position, record))
                 continue
             finding = find(record, context)
-            if isinstance(finding, Found | Unreadable):
+            if isinstance(finding, (Found, Unreadable)):
                 outcomes.append(make(tables, finding, Placed(position, record), context, number))
             elif finding is not None:
                 parts = enumerate(finding)

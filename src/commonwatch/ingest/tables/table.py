@@ -59,6 +59,8 @@ class Tables:
     def __init__(self, tables: tuple[Table, ...], *, times: tuple[str, ...], skips: Mapping[str, str] = {}) -> None:
         self.kinds = {t.kind: t for t in tables}
         self.skips, self.times = skips, times
+        #: what `making` remembers: (kind, paths of a record) -> how such records are read
+        self.shapes: dict[tuple[str, ...], Any] = {}
 
     def reference(self) -> Reference:
         """The mapping as the reference page and `gateway try` want it: rows that kinds share stand once."""

@@ -21,6 +21,8 @@ _BSD: Final = re.compile(
     re.ASCII,
 )
 _ISO: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:?\d\d)?", re.ASCII)
+#: Nearer than this no other year can be.
+_HALF_YEAR: Final = 182 * DAY
 _HOST: Final = re.compile(r"\s+([A-Za-z0-9._:\-]{1,255})(?=\s|$)")
 
 
@@ -51,7 +53,10 @@ def _bsd(found: re.Match[str], context: Context) -> tuple[int, int] | None:
     month, day, year, clock, fraction = found.groups()
     now = context.latest - DAY
     this = datetime.fromtimestamp(now / 1_000_000, UTC).year
-    years = [int(year)] if year else [this - 1, this, this + 1]
     rest = f"-{_MONTHS[month]:02d}-{int(day):02d}T{clock}" + (f".{fraction[:6]}" if fraction else "")
+    near = None if year else context.times.read(f"{this}{rest}")
+    if near is not None and abs(near[0] - now) <= _HALF_YEAR:
+        return near
+    years = [int(year)] if year else [this - 1, this, this + 1]
     read = [t for y in years if (t := context.times.read(f"{y}{rest}")) is not None]
     return min(read, key=lambda t: abs(t[0] - now), default=None)
