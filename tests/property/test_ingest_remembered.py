@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from commonwatch.ingest import Parsed, Reader
 from commonwatch.ingest.formats import suricata_eve
 from commonwatch.ingest.formats.cef import TABLES as CEF
+from commonwatch.ingest.formats.cef import extension
 from commonwatch.ingest.formats.leef import TABLES as LEEF
 from commonwatch.ingest.formats.zeek_json import TABLES as ZEEK
 from commonwatch.ingest.source import Context
@@ -84,3 +85,9 @@ def test_shapes_of_hostile_records_do_not_pile_up() -> None:
     assert reader.counters.mapped == 1_501
     assert len(CEF.shapes) <= 1_000
     assert all(len(key) <= 128 for key in CEF.shapes)
+
+
+def test_false_keys_alone_end_no_value() -> None:
+    assert extension("words=are no=keys", known=True) == {}
+    assert extension("src=1 of=2 act=Deny", known=True) == {"src": "1 of=2", "act": "Deny"}
+    assert extension("src=1 of=2 act=Deny", known=False) == {"src": "1", "of": "2", "act": "Deny"}
