@@ -228,6 +228,11 @@ CALLS: dict[str, list[Call]] = {
     "GET /api/gateways": [Call("/api/gateways")],
     "GET /api/indicators": [Call("/api/indicators"), Call("/api/indicators?limit=0")],
     "GET /api/alerts": [Call("/api/alerts")],
+    "POST /api/intelligence": [
+        Call("/api/intelligence?tlp=red", "POST", {"type": "bundle", "objects": []}),
+        Call("/api/intelligence?tlp=none", "POST", {}),
+    ],
+    "GET /api/intelligence/sources": [Call("/api/intelligence/sources")],
     "GET /api/accesses": [
         Call("/api/accesses"), Call("/api/accesses?since=30d&surface=rows&limit=5"), Call("/api/accesses?since=x"),
     ],

@@ -18,6 +18,7 @@ COMMANDS: dict[str, str] = {
     "gateway": "try a log file, enrol with a hub, run, show status",
     "hub": "make and serve a hub; organisations, persons, tokens, gateways",
     "agreement": "check, read aloud, sign and compare agreements",
+    "intelligence": "take in partners' intelligence; where it comes from",
     "doctor": "check a gateway: what is in order, what is not, what to do",
     "audit": "verify checkpoints and proofs offline",
     "simulate": "write a community's native log files, reproducible by seed",

@@ -27,7 +27,7 @@ from commonwatch.web.ports import PersonInfo, Principal, SessionInfo, TokenInfo
 
 #: What a token may be narrowed to. `read` covers queries and releases; nothing a token may do lies outside these.
 #: `sign` hands in what was signed elsewhere, and drafts, if its person is an administrator; never a key the hub holds.
-SCOPES = ("read", "indicators", "taxii", "agreements", "gateways", "audit", "sign")
+SCOPES = ("read", "indicators", "intelligence", "taxii", "agreements", "gateways", "audit", "sign")
 MINUTE = 60 * MICROS
 DAY = 86_400 * MICROS
 LONGEST_TOKEN_DAYS = 366

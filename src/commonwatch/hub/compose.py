@@ -29,7 +29,10 @@ from commonwatch.govern.taken import Use
 from commonwatch.hub.accounts import reader_of
 from commonwatch.hub.alerts import AlertTable, GovernedSightings, listed
 from commonwatch.hub.core import Core, audit_key
+from commonwatch.hub.intelligence.desk import Desk
+from commonwatch.hub.intelligence.table import Intelligence
 from commonwatch.hub.jobs.decisions import Decisions
+from commonwatch.hub.jobs.fetch import Fetching
 from commonwatch.hub.jobs.tell import Telling
 from commonwatch.hub.jobs.upkeep import Job, Upkeep
 from commonwatch.hub.jobs.warn import Warn
@@ -94,11 +97,16 @@ class Hub:
         kept = AlertTable(settings.data / "alerts.sqlite")
         opened.callback(kept.close)
         now = self.core.clock.now
+        self.intelligence = Intelligence(settings.data / "intelligence.sqlite", self._communities, self._clients)
+        opened.callback(self.intelligence.close)
         self.handing = Handing(decisions, self.govern.took_in)
         self.publications_table, self.alerts_table = table, kept
-        self.publications = Publications(table, self.govern, settings.name, clock=now, record=self.handing)
+        self.publications = Publications(
+            table, self.govern, settings.name, clock=now, record=self.handing, partners=self.intelligence
+        )
         self.watch = Watch(GovernedSightings(self.govern, self.core.policy.view), kept, now)
         self.telling = Telling(self.publications, self.core.push, self.audience, decisions, self.handing)
+        self.fetching = Fetching(self.intelligence, self.core.keys, now, self.telling.wake)
         self.warning = Warn(self.watch, self.core.push, self.audience, self.handing.alert)
         self.folding = Folding(self.book, self.core.database, self.audit.append_many, now)
         self.withdrawing = Withdrawing(self.core, self.govern, self.publications, self.audit)
@@ -131,6 +139,7 @@ class Hub:
         self.withdrawing.start()
         self.warning.start()
         self.upkeep.start()
+        self.fetching.start()
 
     def _take_back(self) -> None:
         """What a change of policy takes down, and who tells of it."""
@@ -146,11 +155,21 @@ class Hub:
 
     def close(self) -> None:
         """Stop the threads, then close in the reverse order of opening."""
+        self.fetching.stop()
         self.telling.stop()
         self.withdrawing.stop()
         self.warning.stop()
         self.upkeep.stop()
         self._opened.close()
+
+    def _communities(self, org: str) -> frozenset[str]:
+        """The communities of an organisation that was given intelligence."""
+        found = self.core.policy.view().orgs.get(org)
+        return frozenset(found.communities) if found is not None else frozenset()
+
+    def _clients(self, org: str) -> frozenset[str]:
+        """Those an organisation serves: owners who name it their operator."""
+        return frozenset(self.core.agreements.operated(org))
 
     def _history(self, principal: Principal, name: str) -> Sequence[dict[str, Any]]:
         """What the audit log says of a document. The log has what happened within a quarter of a second."""
@@ -192,6 +211,7 @@ class Hub:
             lives=core.lives, signing_keys=core.signing_keys,
             questions=Questions(core.policy, core.templates, self.govern.sites),
             previews=Previews(self.govern, core.policy, self.publications, self.audit),
+            given=Desk(self.intelligence, core.clock.now, AuditPort(self.audit).note, self.telling.wake),
             audit=AuditPort(self.audit), intelligence=Findings(self.publications, self.watch, self.handing),
             epoch=lambda: core.policy.view().epoch, now=core.clock.now,
         )  # fmt: skip

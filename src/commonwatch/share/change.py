@@ -4,6 +4,7 @@ Rules held here:
 - a pattern no longer visible gets a last `revoked` version where the reader was served it, and vanishes where not;
 - one whose life ended vanishes; seen again it goes on under the same id;
 - `revoked` is final: the same pattern shared again is the next generation with a new id;
+- a sighting that may no longer be told, of a value that partners still give, is revoked alone; a later one is new;
 - growing counts make a new version at most once an hour, unless they doubled; anything less than growth at once.
 """
 
@@ -64,10 +65,10 @@ class Draft:
         elif old.served:
             self.entries.append(msgspec.structs.replace(old, status="revoked"))
             self._write(record, old, None, revoked=True)
-            self.withdrawn.append(Gone(id=old.id, generation=old.generation, served=True))
         else:
             self.dropped.append(old.key)
-            self.withdrawn.append(Gone(id=old.id, generation=old.generation, served=False))
+        if record.seen:  # what only a partner gave, no agreement took back
+            self.withdrawn.append(Gone(id=old.id, generation=old.generation, served=old.served))
 
     def finish(self, state: State, *, fresh: bool) -> Change:
         """The change, with the moment to look again."""
@@ -89,7 +90,7 @@ class Draft:
     def _update(self, new: Indicator, old: Entry) -> None:
         now, before = self.desk.now, _records.decode(old.record)
         new = dated(new, before.valid_from if before.first_seen is None else now)
-        new = msgspec.structs.replace(new, id=old.id)
+        new = msgspec.structs.replace(new, id=old.id, unseen=before.unseen + (before.seen and not new.seen))
         if new.valid_until <= now:
             self.hide(old)
         elif new == before:
@@ -115,6 +116,9 @@ class Draft:
                 final = {**new, "modified": stix.stamp(at), **({"revoked": True} if revoked else {})}
                 body = stix.encode(final)
                 self.versions.append(Version(id=new["id"], type=new["type"], version=at, body=body, of=item.id))
+            elif new is None and known is not None:
+                body = stix.encode({**known, "modified": stix.stamp(at), "revoked": True})
+                self.versions.append(Version(id=known["id"], type=known["type"], version=at, body=body, of=item.id))
         return at
 
     def _mark(self, item: Indicator) -> None:
@@ -132,7 +136,7 @@ class Draft:
         desk = self.desk
         return (
             stix.indicator(item, desk.publisher, created, created),
-            stix.sighting(item, desk.publisher, desk.audience, created, created),
+            stix.sighting(item, desk.publisher, desk.audience, created, created) if item.seen else None,
         )
 
 

@@ -51,6 +51,11 @@ class Indicator(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     malware: str | None = None
     clauses: tuple[ClauseRef, ...] = ()
     terms: Terms | None = None
+    #: members saw it; how often that was told and then no more; what partners call it; whether they permit acting
+    seen: bool = True
+    unseen: int = 0
+    given: tuple[tuple[str, str], ...] = ()
+    may_act: bool = True
 
     @property
     def stix_type(self) -> str:

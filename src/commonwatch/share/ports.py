@@ -174,3 +174,33 @@ class PublicationStore(Protocol):
     def audiences(self) -> Sequence[str]: ...
     def withdrawn(self, audience: str, since: int) -> Sequence[Gone]: ...
     def origins(self, audience: str, ids: Iterable[str]) -> Mapping[str, bytes]: ...
+
+
+class Held(msgspec.Struct, frozen=True, kw_only=True):
+    """What a partner says of one value, as the organisation it was given to keeps it. Times in microseconds.
+
+    `weight`: how far the source is trusted, 0 to 100; `community`: its AMBER may go to the receiver's communities.
+    """
+
+    receiver: str
+    source: str
+    weight: int
+    community: bool
+    kind: str
+    value: str
+    external_id: str
+    valid_from: int
+    valid_until: int
+    confidence: int | None
+    tlp: int
+    may_act: bool
+    attribute: bool
+
+
+class Partners(Protocol):
+    """Partners' intelligence that is kept. `version` changes with everything that changes what is held."""
+
+    def version(self) -> int: ...
+    def held(self, now: int) -> Sequence[Held]: ...
+    def communities(self, org: str) -> frozenset[str]: ...
+    def clients(self, org: str) -> frozenset[str]: ...

@@ -72,7 +72,7 @@ def item(indicator: Indicator, at: int) -> IndicatorItem:
         sources=indicator.sources,
         tlp=Tlp(indicator.tlp).word,
         markings=markings(indicator),
-        may_block=indicator.terms is None or indicator.terms.may("internal"),
+        may_block=indicator.may_act and (indicator.terms is None or indicator.terms.may("internal")),
         delete_after_days=indicator.terms.duties.delete_after_days if indicator.terms else None,
         sighted_at_hub=at,
     )

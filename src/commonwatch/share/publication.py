@@ -4,6 +4,7 @@ Rules held here:
 - an audience is an organisation with its purpose; each has its own table, dates and versions;
 - before every answer the policy epoch, the store's watermark and `good_until` are compared: if the view may have
   changed, the publications are recomputed from governed observables first (the next read obeys);
+- partners' intelligence joins what members saw on the same way, each under its giver's marking;
 - if the policy cannot be known nothing is served (`Unavailable` passes through);
 - what was handed over is remembered, because only that needs a `revoked` version later; it is recorded, for those it
   came from, before it leaves.
@@ -26,11 +27,13 @@ from commonwatch.share.allow import AllowList
 from commonwatch.share.change import Desk, Draft, statics
 from commonwatch.share.imagined import feed
 from commonwatch.share.indicators import LIFE_DAYS, Indicator, indicators_from, pattern
+from commonwatch.share.partners import given_to, join, joined_only
 from commonwatch.share.ports import (
     Ask,
     Change,
     Gone,
     Observable,
+    Partners,
     PublicationStore,
     Record,
     Source,
@@ -67,8 +70,12 @@ class Publications:
         allow: Callable[[], AllowList] = AllowList,
         clock: Callable[[], int] | None = None,
         record: Record | None = None,
+        partners: Partners | None = None,
     ) -> None:
         self.publisher = publisher
+        self._partners = partners
+        #: which version of partners' intelligence an audience's publications are of; unknown after a start
+        self._joined: dict[str, int] = {}
         self._store, self._source, self._allow = store, source, allow
         self._clock = clock or (lambda: time.time_ns() // 1_000)
         self._record = record
@@ -87,7 +94,9 @@ class Publications:
         audience = audience_of(reader)
         with self._lock(audience):
             standing, state, now = self._source.standing(reader), self._store.state(audience), self._clock()
+            joined = self._version()
             full = state is None or state.epoch != standing.epoch or now >= state.good_until
+            full = full or self._joined.get(audience, 0) != joined
             if full or state is None:
                 change = self._recompute(reader, standing, state, now)
             elif state.watermark != standing.watermark:
@@ -95,6 +104,7 @@ class Publications:
             else:
                 return True
             self._store.apply(audience, change, now)
+            self._joined[audience] = joined
             return self._source.standing(reader).epoch == standing.epoch
 
     def refresh_all(self, readers: Sequence[Reader]) -> set[Reader]:
@@ -203,7 +213,8 @@ class Publications:
     def _recompute(self, reader: Reader, standing: Standing, state: State | None, now: int) -> Change:
         draft = Draft(Desk(audience_of(reader), self.publisher, now))
         origins: Origins = {}
-        fresh = indicators_from(self._source.observables(reader, None, origins=origins), self._allow(), now)
+        allow, seen = self._allow(), self._source.observables(reader, None, origins=origins)
+        fresh = join(indicators_from(seen, allow, now), self._given(reader, allow, now))
         known = self._store.entries(draft.desk.audience, None)
         for key, old in known.items():
             if key not in fresh:
@@ -228,12 +239,20 @@ class Publications:
         """What these observables, seen since the state, change."""
         draft, (observables, origins) = Draft(Desk(audience_of(reader), self.publisher, now)), seen
         fresh = indicators_from(observables, self._allow(), now)
+        if fresh:
+            fresh = joined_only(fresh, self._given(reader, self._allow(), now))
         known = self._store.entries(draft.desk.audience, fresh)
         for key, new in fresh.items():
             draft.show(new, known.get(key), touched=True)
         self._define(draft)
         change = draft.finish(State(state.epoch, standing.watermark, state.good_until), fresh=False)
         return msgspec.structs.replace(change, origins=_by_key(origins, fresh))
+
+    def _version(self) -> int:
+        return 0 if self._partners is None else self._partners.version()
+
+    def _given(self, reader: Reader, allow: AllowList, now: int) -> dict[str, Indicator]:
+        return {} if self._partners is None else given_to(reader, self._partners, allow, now)
 
     def _handed(self, reader: Reader, use: Use, ids: Collection[str]) -> None:
         if self._record is not None:

@@ -167,7 +167,7 @@ def indicator(item: Indicator, publisher: str, created: str, modified: str) -> S
 def sighting(item: Indicator, publisher: str, audience: str, created: str, modified: str) -> Stix:
     """That members saw the indicator: count and first and last time, each only where disclosed."""
     found: Stix = {
-        **_head("sighting", our_id("sighting", audience, item.id), publisher, (created, modified), item),
+        **_head("sighting", sighting_id(item, audience), publisher, (created, modified), item),
         "sighting_of_ref": item.id,
     }
     if item.first_seen is not None and item.last_seen is not None:
@@ -176,6 +176,11 @@ def sighting(item: Indicator, publisher: str, audience: str, created: str, modif
     if item.sightings is not None:
         found["count"] = min(item.sightings, 999_999_999)
     return found | _references(item) | _extension(item)
+
+
+def sighting_id(item: Indicator, audience: str) -> str:
+    """The id of the sighting; after it was revoked, another one."""
+    return our_id("sighting", audience, item.id, *([item.unseen] if item.unseen else []))
 
 
 def observable(item: Indicator) -> Stix:
@@ -228,8 +233,9 @@ def markings(item: Indicator) -> list[str]:
 
 
 def _references(item: Indicator) -> Stix:
-    """Under which signed texts the reader was given this, as far as it may be told."""
+    """Under which signed texts the reader was given this, as far as it may be told, and what partners call it."""
     found = [marking.reference(name) for name in item.terms.named] if item.terms else []
+    found += [{"source_name": source, "external_id": named} for source, named in item.given]
     return {"external_references": found} if found else {}
 
 

@@ -525,6 +525,34 @@ class Intelligence(Protocol):
     def alerts(self, reader: Reader, limit: int, use: Use) -> Sequence[dict[str, Any]]: ...
 
 
+class GivenBy(msgspec.Struct, frozen=True):
+    """A source of partners' intelligence, as the organisation it gives to sees it. Times RFC 3339, empty: never."""
+
+    name: str
+    kind: str
+    tlp: str
+    weight: int
+    values: int
+    last_ok: str
+    error: str
+    refused: dict[str, int]
+
+
+class TakenIn(msgspec.Struct, frozen=True):
+    """What came of a partner's document: values kept, values withdrawn, and refusals by reason."""
+
+    kept: int
+    withdrawn: int
+    refused: dict[str, int]
+
+
+class Given(Protocol):
+    """Partners' intelligence, given to an organisation by documents or fetched for it."""
+
+    def take(self, principal: Principal, body: bytes, name: str, tlp: str) -> TakenIn: ...
+    def sources(self, principal: Principal) -> Sequence[GivenBy]: ...
+
+
 class Opened(Protocol):
     """A release: its id, which is also its ETag, and the Arrow IPC stream."""
 
@@ -573,6 +601,7 @@ class Ports:
     signing_keys: SigningKeys
     audit: Audit
     intelligence: Intelligence
+    given: Given
     epoch: Callable[[], int]
     #: Microseconds since 1970 UTC by the hub's clock, for `CW-Hub-Time`.
     now: Callable[[], int]

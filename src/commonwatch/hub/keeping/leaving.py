@@ -43,6 +43,7 @@ def forget(hub: Hub, org: str) -> Envelope:
     _end_access(hub, org)
     core.keys.destroy(org)
     rows = sum(hub.store.erase({}, owner=org).values())
+    hub.intelligence.forget(org)
     hub.publications_table.forget(org)
     hub.alerts_table.forget()
     for reader in hub.publications.audiences():

@@ -102,3 +102,13 @@ def _object(one: Any, head: Mapping[str, Any]) -> Iterator[Part]:
             _attribute(inner, head)._replace(deleted=True) if gone else _attribute(inner, head)
             for inner in _listed(one, "Attribute")
         )
+
+
+def attributes(document: Mapping[str, Any]) -> Iterator[tuple[Mapping[str, Any], list[Mapping[str, Any]]]]:
+    """Each event with all its attributes, those of objects too; those of a deleted object are deleted."""
+    for event in _events(document):
+        found = [a for a in _listed(event, "Attribute") if isinstance(a, dict)]
+        for one in (o for o in _listed(event, "Object") if isinstance(o, dict)):
+            inner = [a for a in _listed(one, "Attribute") if isinstance(a, dict)]
+            found += [a | {"deleted": True} for a in inner] if _deleted(one) else inner
+        yield event, [*found]

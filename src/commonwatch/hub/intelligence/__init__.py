@@ -1,0 +1,1 @@
+"""Partners' intelligence at the hub: where it comes from, what is held of it, how it is fetched."""
