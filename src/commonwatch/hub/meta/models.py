@@ -420,3 +420,18 @@ class Absent(Table):
     owner: Mapped[str] = mapped_column(index=True)
     kind: Mapped[str]
     name: Mapped[str]
+
+
+class Spending(Table):
+    """One owner's part in one private release: how much of its budget (an exact fraction) was spent for whom."""
+
+    __tablename__ = "spending"
+    release: Mapped[str] = mapped_column(primary_key=True)
+    owner: Mapped[str] = mapped_column(primary_key=True)
+    reader: Mapped[str] = mapped_column(index=True)
+    window: Mapped[int]
+    rho: Mapped[str]
+    draw: Mapped[str]
+    what: Mapped[str]
+    number: Mapped[int] = mapped_column(index=True)
+    at: Mapped[int]
