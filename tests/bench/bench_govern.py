@@ -24,7 +24,6 @@ from sqlglot import exp
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from bench.loading import load
-from commonwatch.govern.access import Accounts
 from commonwatch.govern.query import Constraint, Cube, Distinct, Filter, Histogram, Interval, Rows, Top
 from commonwatch.govern.service import Govern
 from commonwatch.store import Store
@@ -196,7 +195,7 @@ def compare(store: Store, here: Govern) -> dict[str, dict[str, float]]:
 def ask(here: Govern, query: Any) -> object:
     """Ask as if this filter were new: what its answer takes in of whom is counted again, as for the owners' record."""
     if query.filter != Filter():
-        here._accounts = Accounts()
+        here._accounts._counts.clear()
     return here.ask(reader(), query)
 
 

@@ -10,34 +10,23 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
-from functools import lru_cache
-from typing import NamedTuple
 
 import msgspec
 
-from commonwatch.agreements.lattice import WITHHELD, Point, join, parse_point, point_name
+from commonwatch.agreements.lattice import join, parse_point, point_name
 from commonwatch.events.columns import COLUMNS
-from commonwatch.events.fields import FIELDS, FieldName, family_of
+from commonwatch.events.fields import FIELDS, FieldName
 from commonwatch.govern.answer.asking import Asking, dim_of
 from commonwatch.govern.answer.cells import shown_columns
 from commonwatch.govern.answer.filters import Predicates
-from commonwatch.govern.decide.decisions import Decision
-from commonwatch.govern.decide.shown import FIELD_NO
+from commonwatch.govern.behind import Behind
 from commonwatch.govern.decide.table import Book
 from commonwatch.govern.observe import OBSERVED, Note, ObservableKind
 from commonwatch.govern.query import Cube, Distinct, Filter, Histogram, Query, Rows, Top
 from commonwatch.govern.taken import Origins, Part, Surface
 
-_MOST_COUNTS, _MOST_KINDS = 256, 64
+_MOST_COUNTS, _MOST_BOOKS = 256, 64
 _parts = msgspec.msgpack.Decoder(list[Part])
-
-
-class _Share(NamedTuple):
-    """What one decision says of the fields in question, before anything is counted."""
-
-    owner: str
-    clauses: tuple[str, ...]
-    levels: dict[FieldName, Point]
 
 
 class Accounts:
@@ -47,7 +36,7 @@ class Accounts:
         self._lock = threading.Lock()
         self._counts: OrderedDict[tuple[object, ...], dict[int, int]] = OrderedDict()
         self._counting: dict[tuple[object, ...], threading.Lock] = {}
-        self._shares: OrderedDict[tuple[int, frozenset[FieldName]], tuple[Book, dict[int, _Share]]] = OrderedDict()
+        self._behind: OrderedDict[int, tuple[Book, Behind]] = OrderedDict()
 
     def counted(self, asking: Asking, found: Predicates, moment: tuple[object, ...] | None) -> dict[int, int]:
         """Decision number -> events the predicates find; remembered for a `moment` at which the store stood still."""
@@ -68,16 +57,10 @@ class Accounts:
 
     def parts(self, asking: Asking, counts: Mapping[int, int], fields: frozenset[FieldName]) -> tuple[Part, ...]:
         """The parts behind so many events of each decision, one per owner and set of clauses, in that order."""
-        shares = self._known(asking.table.numbers, fields)
-        merged: dict[tuple[str, tuple[str, ...]], tuple[dict[FieldName, Point], int]] = {}
-        for dno, n in counts.items():
-            decision = asking.table.decisions[dno]
-            if decision.own or n == 0:
-                continue
-            share = shares.get(dno) or shares.setdefault(dno, _share(decision, fields))
-            levels, before = merged.get((share.owner, share.clauses), (share.levels, 0))
-            merged[share.owner, share.clauses] = _joined(levels, share.levels), before + n
-        return tuple(Part(o, c, _named(levels), n) for (o, c), (levels, n) in sorted(merged.items(), key=_by_key))
+        with self._lock:
+            behind = self._known(asking.table.numbers)
+            behind.learn(asking.table.decisions)
+            return behind.parts(counts, fields)
 
     def noting(self, asking: Asking, origins: Origins) -> Note:
         """A note that puts the parts of each observable into `origins`: one object of each owner and set of clauses."""
@@ -92,15 +75,14 @@ class Accounts:
 
         return note
 
-    def _known(self, book: Book, fields: frozenset[FieldName]) -> dict[int, _Share]:
-        """What was worked out for a reader's numbers and these fields."""
-        with self._lock:
-            kept = self._shares.get((id(book), fields))
-            if kept is None or kept[0] is not book:
-                kept = self._shares[id(book), fields] = book, {}
-            self._shares.move_to_end((id(book), fields))
-            while len(self._shares) > _MOST_KINDS:
-                self._shares.popitem(last=False)
+    def _known(self, book: Book) -> Behind:
+        """What was worked out for a reader's numbers."""
+        kept = self._behind.get(id(book))
+        if kept is None or kept[0] is not book:
+            kept = self._behind[id(book)] = book, Behind()
+        self._behind.move_to_end(id(book))
+        while len(self._behind) > _MOST_BOOKS:
+            self._behind.popitem(last=False)
         return kept[1]
 
 
@@ -151,26 +133,6 @@ def filtered(found: Filter) -> set[FieldName]:
     return {f for f in fields if f}
 
 
-def _share(decision: Decision, fields: frozenset[FieldName]) -> _Share:
-    levels = {f: p for f in FIELDS if f in fields and (p := decision.levels[FIELD_NO[f]]) != WITHHELD}
-    return _Share(decision.owner, tuple(str(ref) for ref in decision.clauses), levels)
-
-
-def _joined(one: dict[FieldName, Point], other: dict[FieldName, Point]) -> dict[FieldName, Point]:
-    if one is other or one == other:
-        return one
-    return {f: join(one.get(f, WITHHELD), other.get(f, WITHHELD)) for f in FIELDS if f in one or f in other}
-
-
-def _named(levels: Mapping[FieldName, Point]) -> dict[str, str]:
-    return {f: _name(f, point) for f, point in levels.items()}
-
-
-@lru_cache(maxsize=4_096)
-def _name(field: FieldName, point: Point) -> str:
-    return point_name(family_of(field).name, point)
-
-
 def highest(one: Mapping[str, str], other: Mapping[str, str]) -> dict[str, str]:
     """The join of named levels."""
     if one == other:
@@ -181,7 +143,3 @@ def highest(one: Mapping[str, str], other: Mapping[str, str]) -> dict[str, str]:
         if points:
             found[field] = point_name(about.family, points[0] if len(points) == 1 else join(*points))
     return found
-
-
-def _by_key(item: tuple[tuple[str, tuple[str, ...]], object]) -> tuple[str, tuple[str, ...]]:
-    return item[0]
