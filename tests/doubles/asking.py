@@ -73,6 +73,19 @@ def questions() -> Iterator[dict[str, Any]]:
     yield {"kind": "rows", "filter": {"time": {"last": "7d"}}}
 
 
+def comparisons() -> Iterator[dict[str, Any]]:
+    """Selections by every kind of dimension, by time and by network."""
+    yield {**WIDE, "base": "rest"}
+    for dim in (*DIMS[::4], "sector"):
+        yield {"dims": {dim: {"not": ["x"]}}}
+    yield {"dims": {"class": {"in": ["malware"]}}}
+    yield {"dims": {"src_ip": {"in": ["203.0.113.9", "203.0.113.0/24"]}}, **WIDE}
+    yield {"area": {"net": "203.0.113.0/25"}}
+    yield {"time": {"last": "12h"}, "base": "prev4w"}
+    yield {"time": {"last": "8h"}, "base": {"from": "2026-11-20T00:00:00Z", "to": "2026-11-22T20:00:00Z"}}
+    yield {"base": "prev4w", "dims": {"class": {"in": ["malware"]}}}
+
+
 #: A document that whoever sweeps may offer if it is alder or birch: never signed by both, so it changes nothing.
 OFFERED = {
     "dsa": "1", "id": "swept", "title": "Swept", "starts": "2026-01-01", "ends": "2027-12-31",
@@ -122,6 +135,12 @@ CALLS: dict[str, list[Call]] = {
         Call("/api/releases/none"),
     ],
     "POST /api/query": [Call("/api/query", "POST", q) for q in questions()],
+    "POST /api/explain": [
+        Call("/api/explain", "POST", {"filter": {"time": {"last": "7d"}}}),
+        *(Call("/api/explain", "POST", {"filter": c}) for c in comparisons()),
+        Call("/api/explain", "POST", {"filter": WIDE, "baseline": {"dims": {"class": {"in": ["intrusion"]}}}}),
+        Call("/api/explain", "POST", {}),
+    ],
     "GET /api/agreements": [Call("/api/agreements")],
     "GET /api/agreements/{agreement:str}": [Call("/api/agreements/alder-service"), Call("/api/agreements/none")],
     "POST /api/agreements": [Call("/api/agreements", "POST", {"payload": "x"})],

@@ -351,7 +351,7 @@ ACCESS = AccessInfo(
 def ports(**changed: Any) -> Ports:
     """All ports in memory."""
     made: dict[str, Any] = {
-        "govern": Govern(), "accounts": Accounts(), "agreements": Agreements(), "gateways": Gateways(), "withdrawals": Withdrawals(),
+        "govern": Govern(), "explainer": None, "accounts": Accounts(), "agreements": Agreements(), "gateways": Gateways(), "withdrawals": Withdrawals(),
         "notices": Notices(), "notifications": Notifications(), "accesses": Accesses(), "drafts": None, "templates": None, "offers": None, "audit": Audit(), "intelligence": Intelligence(), "epoch": lambda: 3, "now": lambda: 7,
         "lives": None, "signing_keys": None,
         "previews": Previews(), "questions": Questions(),

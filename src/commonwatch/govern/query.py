@@ -108,6 +108,17 @@ class Cube(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="k
     bin: Literal["15m", "1h", "6h", "1d", "1w"] | None = "1h"
 
 
+class Compare(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A selection beside a baseline: what another filter finds and the selection does not, or what `filter.base` says.
+
+    Without either: of a selection in time the same hours and weekdays of the four weeks before (`prev4w`), where there
+    were any events; else the rest (`rest`): other times under the same dimensions, or everything that is not selected.
+    """
+
+    filter: Filter = msgspec.field(default_factory=Filter)
+    baseline: Filter | None = None
+
+
 Query = Rows | Top | Distinct | Histogram | Cube
 
 

@@ -25,6 +25,7 @@ from commonwatch.events.fields import FieldName
 from commonwatch.events.rungs import DAY, MINUTE
 from commonwatch.govern.access import Accounts, fields_of, filtered, surface_of
 from commonwatch.govern.answer.asking import BINS, Asking, Using, dim_of, instant_text
+from commonwatch.govern.answer.comparing import SHOWN, Comparison, compare, sides
 from commonwatch.govern.answer.pages import Pages
 from commonwatch.govern.answer.rows import page
 from commonwatch.govern.answer.tokens import Vault
@@ -40,7 +41,19 @@ from commonwatch.govern.observe import Held, Observable, Sighting, observables, 
 from commonwatch.govern.policy import Decided, DecisionLog, KeySource, PolicySource, PolicyView
 from commonwatch.govern.preview.making import Places, own_rows, preview
 from commonwatch.govern.preview.shapes import Drafted, OwnRows, Preview, Publish
-from commonwatch.govern.query import Answer, ColumnInfo, Cube, Distinct, Filter, Histogram, Query, Row, Rows, Top
+from commonwatch.govern.query import (
+    Answer,
+    ColumnInfo,
+    Compare,
+    Cube,
+    Distinct,
+    Filter,
+    Histogram,
+    Query,
+    Row,
+    Rows,
+    Top,
+)
 from commonwatch.govern.release import RELEASED, Made, Release, ReleaseInfo, Shelf, build
 from commonwatch.govern.snapshot import WORTH, Snapshots
 from commonwatch.govern.taken import Origins, Part, Taken, Use
@@ -127,6 +140,29 @@ class Govern:
             taken = None if use.inside else self._taken(context, query, use, moment)
             self._decided(context, "query", detail, taken)
             return answer
+
+    def compare(
+        self, reader: Reader, asked: Compare, *, cancel: threading.Event | None = None, use: Use = Use()
+    ) -> Comparison:
+        """A selection beside a baseline, as incidents this reader is shown; recorded like an answer."""
+        return obeying(lambda: self._compared(reader, asked, cancel, use))
+
+    def _compared(self, reader: Reader, asked: Compare, cancel: threading.Event | None, use: Use) -> Comparison:
+        digest = msgspec.json.encode(asked, order="deterministic")
+        with self._context(reader, digest) as context, cancelled_by(cancel, context.asking.session):
+            pair = sides(asked, context.asking, context.watermark)
+            made = compare(context.asking, pair, context.query, context.watermark)
+            self._still(context.view, context.reader)
+            taken = None
+            if not use.inside:
+                counts = Counter(context.asking.taken(pair.selection)) + Counter(context.asking.taken(pair.baseline))
+                read = [asked.filter, *([asked.baseline] if asked.baseline else [])]
+                fields = SHOWN.union(*(filtered(found) for found in read))
+                parts = self._accounts.parts(context.asking, counts, fields)
+                taken = Taken(use.surface or "explore", use.by, context.query, parts)
+            rows = len(made.selection.orgs) + len(made.baseline.orgs)
+            self._decided(context, "query", {"query": context.query, "question": "compare", "rows": rows}, taken)
+            return made
 
     def took_in(self, reader: Reader, found: Filter, fields: frozenset[FieldName]) -> tuple[Part, ...]:
         """What an answer made of everything this filter finds takes in of whom, as far as these fields go."""

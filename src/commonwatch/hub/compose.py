@@ -21,6 +21,7 @@ from sqlalchemy import select
 
 from commonwatch.agreements.reader import Reader
 from commonwatch.audit.log import AuditLog, Entry
+from commonwatch.detect.explain.asking import Explainer
 from commonwatch.detect.watch import Watch
 from commonwatch.errors import Conflict
 from commonwatch.govern.answer.asking import instant_text
@@ -204,7 +205,8 @@ class Hub:
         """What the HTTP room is given."""
         core = self.core
         return Ports(
-            govern=self.govern, accounts=core.accounts, agreements=core.agreements, gateways=core.gateways,
+            govern=self.govern, explainer=Explainer(self.govern), accounts=core.accounts,
+            agreements=core.agreements, gateways=core.gateways,
             withdrawals=Certificates(core.database, core.keys),
             notices=core.notices, notifications=core.notifications,
             accesses=self.accesses, drafts=core.drafts, templates=core.templates, offers=core.offers,

@@ -34,6 +34,7 @@ from commonwatch.web.routes import (
     audit,
     drafting,
     duties,
+    explain,
     explore,
     findings,
     gateway,
@@ -55,6 +56,7 @@ MOST_BODY = 1 << 20
 ROUTERS = (
     session,
     explore,
+    explain,
     live,
     accesses,
     agreements,

@@ -24,10 +24,11 @@ from commonwatch.agreements.statement import Kind as StatementKind
 from commonwatch.agreements.templates import Draft, Exceptions, Template
 from commonwatch.agreements.templates.fleet import Batch
 from commonwatch.agreements.templates.renewal import Renewal
+from commonwatch.detect.explain.asking import Explained
 from commonwatch.events.fields import FieldName
 from commonwatch.govern.policy import OrgInfo
 from commonwatch.govern.preview.shapes import OwnRows, Preview
-from commonwatch.govern.query import Answer, Query
+from commonwatch.govern.query import Answer, Compare, Query
 from commonwatch.govern.taken import Use
 from commonwatch.web.print.sheet import Sheet
 
@@ -580,11 +581,20 @@ class Governed(Protocol):
     ) -> Opened: ...
 
 
+class Explainer(Protocol):
+    """What stands out in a selection of what a reader is shown, through `govern` alone."""
+
+    def explain(
+        self, reader: Reader, asked: Compare, *, cancel: threading.Event | None = None, use: Use = Use()
+    ) -> Explained: ...
+
+
 @dataclass(frozen=True, kw_only=True)
 class Ports:
     """Everything the room is given. `epoch` is the policy epoch now; raises `Unavailable` like the policy itself."""
 
     govern: Governed
+    explainer: Explainer
     accounts: Accounts
     agreements: Agreements
     gateways: Gateways

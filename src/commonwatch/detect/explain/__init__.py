@@ -1,0 +1,1 @@
+"""What stands out in a selection against a baseline: mining, tests, words. Only `asking` asks govern."""
