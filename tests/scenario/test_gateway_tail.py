@@ -363,3 +363,24 @@ def test_a_label_nothing_is_agreed_for_is_counted_and_not_spooled(site: Site) ->
     site.collector.flush(nothing)
     assert site.seen() == []
     assert site.journal.counts()["not_agreed"] == 4
+
+
+def test_logs_that_came_and_were_rotated_while_nobody_read_are_read(site: Site) -> None:
+    site.inputs = [site.file]
+    old = site.file.with_name("eve.json.7")
+    site.write(3, to=old)
+    site.next = 0
+    site.restart()
+    site.write(2)
+    site.run()
+    for day in range(3):
+        site.file.rename(site.file.with_name(f"eve.json.{3 - day}"))
+        site.write(4)
+    third = site.file.with_name("eve.json.1")
+    third.with_name("eve.json.1.gz").write_bytes(gzip.compress(third.read_bytes()))
+    third.unlink()
+    site.write(1, to=site.file.with_name("eve.json.mapping"))
+    site.next -= 1
+    site.restart()
+    site.run()
+    site.expect_all()

@@ -30,7 +30,7 @@ from commonwatch.ingest.archives import Chunks
 from commonwatch.ingest.recognise import HEAD_BYTES, recognise
 
 Verdict = Literal["ok", "warning", "failure"]
-_SECRETS = ("signing.key", "root.key", "events.key", "gateway.json")
+_SECRETS = ("signing.key", "root.key", "events.key", "originals.key", "gateway.json")
 #: Seconds the clocks may differ; bytes that should be free beside the spool's bound.
 _DRIFT, _SPARE = 60.0, 256 << 20
 

@@ -137,9 +137,13 @@ class Journal:
         return int.from_bytes(self.note("seq") or b"\x00", "big") + 1
 
     def commit(
-        self, marks: Iterable[Mark], batches: Sequence[Spooled], counts: Mapping[str, int], bad: Sequence[Bad], at: int
-    ) -> None:
-        """What was read and what came of it, in one transaction."""
+        self, marks: Iterable[Mark], batches: Sequence[Spooled], counts: Mapping[str, int], bad: Sequence[Bad], at: int,
+        *, settled: Sequence[tuple[str, str, int]] = (),
+    ) -> None:  # fmt: skip
+        """What was read and what came of it, in one transaction.
+
+        `settled`: (source, generation, position) of records that are in quarantine no longer.
+        """
         with self._transaction() as db:
             db.executemany(_SAVE_MARK, [_row(mark) for mark in marks])
             db.executemany(
@@ -150,6 +154,7 @@ class Journal:
                 "INSERT OR REPLACE INTO quarantine VALUES (?,?,?,?,?,?)",
                 [(b.source, b.generation, b.position, b.reason, b.head, at) for b in bad],
             )
+            db.executemany("DELETE FROM quarantine WHERE (source, generation, position) = (?, ?, ?)", settled)
             if bad:
                 db.execute(_CUT_QUARANTINE, (QUARANTINE_ROWS,))
             if batches:
@@ -297,7 +302,7 @@ class Journal:
         return {str(name): int(value) for name, value in self._all("SELECT name, value FROM counts")}
 
     def quarantined(self, limit: int = 100) -> list[Bad]:
-        """The newest quarantined records."""
+        """The newest quarantined records; all of them for -1."""
         query = "SELECT source, generation, position, reason, head FROM quarantine ORDER BY rowid DESC LIMIT ?"
         return [Bad(*row) for row in self._all(query, (limit,))]
 

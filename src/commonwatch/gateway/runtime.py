@@ -27,7 +27,9 @@ from commonwatch.gateway.downlink.policy import Policy, PolicyKeeper
 from commonwatch.gateway.downlink.witness import Witness
 from commonwatch.gateway.edge import edge_keys
 from commonwatch.gateway.journal import Journal, Mark, Spooled
+from commonwatch.gateway.keeping.originals import ORIGINALS, Originals
 from commonwatch.gateway.keeping.outgoing import Outgoing
+from commonwatch.gateway.keeping.replay import ASKED, DONE, Reading, replay
 from commonwatch.gateway.keeping.room import Room
 from commonwatch.gateway.labels import labeller_of
 from commonwatch.gateway.link import Link
@@ -81,17 +83,21 @@ class Runtime:
         mapping_for = declared_mappings(folder, settings)
 
         def source(mark: Mark) -> Source:
-            declared = mapping_for(mark.path)
+            declared = mapping_for(mark.source)
             return Source(
                 id=mark.source, generation=mark.generation, key=events_key, zone=settings.zone, own=own, geo=geo,
                 clock=self._clock.now, declared=declared, format="declared_rows" if declared else None,
             )  # fmt: skip
 
+        self._reading = Reading(source, labeller, self._sealer)
+        most = settings.keep_originals_mb << 20
+        self._originals = Originals(folder.path / ORIGINALS, folder.originals_key, most) if most else None
         self._listeners = self._listeners_of(inputs, settings)
         files = [path for path in inputs if str(path) != STDIN] + ([self._listeners.path] if self._listeners else [])
         self._collector = Collector(
-            files, self.journal, sealer=self._sealer, labeller=labeller, source=source, clock=self._clock
-        )
+            files, self.journal, sealer=self._sealer, labeller=labeller, source=source, clock=self._clock,
+            originals=self._originals,
+        )  # fmt: skip
         self._link = Link(identity.url, identity.gateway, key, self._clock)
         self._protocol = p.Protocol(random.random)
         self._events: asyncio.Queue[p.Event] = asyncio.Queue()
@@ -204,6 +210,8 @@ class Runtime:
             self._bear(fault)
         await self._link.close()
         self._collector.close()
+        if self._originals is not None:
+            self._originals.close()
 
     # Actions of the core --------------------------------------------------------------------------------------------
 
@@ -395,6 +403,7 @@ class Runtime:
             self._stop.wait(TICK)
             return
         try:
+            self._replay(policy)
             if not self._collector.step(policy, once=self._once):
                 self._rest(policy)
         except (OSError, sqlite3.OperationalError) as fault:
@@ -402,6 +411,15 @@ class Runtime:
             self._tell(f"reading or spooling failed, trying again: {fault}")
             self._collector.abandon()
             self._stop.wait(REST_AFTER_FAULT)
+
+    def _replay(self, policy: Policy) -> None:
+        """Try quarantined records again, if somebody asked for it."""
+        if self._originals is None or not self.journal.note(ASKED):
+            return
+        done = replay(self.journal, self._originals, self._reading, policy, self._clock.now())
+        self.journal.remember(DONE, msgspec.json.encode(done))
+        self.journal.forget(ASKED)
+        self._tell(f"quarantine tried again: {done.read} read, {done.still} still bad, {done.gone} not kept")
 
     def _has_room(self) -> bool:
         """Whether more may be read; says so when not."""

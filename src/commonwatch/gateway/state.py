@@ -62,8 +62,9 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`settings.toml` in the folder; every line of it may be absent.
 
     `spool_mb` bounds the spool on disk; `reserve_mb` is left free on the disk; `keep_sent_mb` of acknowledged batches
-    are kept for a hub that is restored from a backup. `mappings`: path pattern (`/var/log/router/*.csv`) -> declared
-    mapping file. `listen`: what tools may send to by themselves. `status`: HOST:PORT of the local status page.
+    are kept for a hub that is restored from a backup, and `keep_originals_mb` of records as they came. `mappings`: path
+    pattern (`/var/log/router/*.csv`) -> declared mapping file. `listen`: what tools may send to by themselves.
+    `status`: HOST:PORT of the local status page.
     """
 
     zone: str = "UTC"
@@ -73,6 +74,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     spool_mb: int = 2_048
     reserve_mb: int = 32
     keep_sent_mb: int = 64
+    keep_originals_mb: int = 0
     mappings: dict[str, str] = {}
     listen: tuple[Listen, ...] = ()
     status: str = ""
@@ -133,6 +135,13 @@ class StateFolder:
     def events_key(self) -> bytes:
         """The key of event ids: 32 bytes."""
         return self._secret("events.key")
+
+    @property
+    def originals_key(self) -> bytes:
+        """The key that original records are sealed with: 32 bytes, made when it is first asked for."""
+        if not (self.path / "originals.key").exists():
+            self.write("originals.key", secrets.token_bytes(32))
+        return self._secret("originals.key")
 
     @property
     def identity(self) -> Identity:

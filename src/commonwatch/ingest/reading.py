@@ -48,6 +48,7 @@ class Reader:
         self._framer = self._make_framer(resume.position, resume.layout)
         self._head = b""
         self._failures = 0
+        self._given: list[Frames] = []
 
     @property
     def format(self) -> Format | None:
@@ -69,8 +70,18 @@ class Reader:
         """(path, text) of every value of a record that was just read, as its format sees it."""
         return self._format.leaves(record, self._context.memory) if self._format else ()
 
+    def records(self) -> Iterator[tuple[int, bytes]]:
+        """(position, bytes) of every whole record that the last outcomes are about."""
+        for frames in self._given:
+            yield from zip(frames.offsets, frames.records, strict=True)
+
+    def uid(self, position: int) -> bytes:
+        """The event id of the record at a byte offset."""
+        return self._context.uid(position)
+
     def feed(self, data: bytes) -> list[Outcome]:
         """Outcomes of the records that these bytes complete."""
+        self._given = []
         if self._format is None:
             data = self._recognise(data)
         if not data:
@@ -80,7 +91,7 @@ class Reader:
 
     def finish(self) -> list[Outcome]:
         """The source has ended: outcomes of what is left."""
-        head, self._head = self._head, b""
+        head, self._head, self._given = self._head, b"", []
         if self._format is None and head:
             self._settle(recognise(head))
         before = self._outcomes(self._framer.feed(head)) if head else []
@@ -112,6 +123,7 @@ class Reader:
     def _outcomes(self, frames: Frames) -> list[Outcome]:
         self.counters.blank_lines += frames.blank
         self.counters.comment_lines += frames.comments
+        self._given.append(frames)
         if self._format is None:
             outcomes = list(_unknown(frames))
         else:

@@ -19,6 +19,7 @@ from commonwatch.gateway.clock import Clock
 from commonwatch.gateway.downlink.policy import Policy
 from commonwatch.gateway.edge import Columns
 from commonwatch.gateway.journal import Bad, Journal, Mark, Spooled
+from commonwatch.gateway.keeping.originals import Original, Originals
 from commonwatch.gateway.reading.opened import Opened
 from commonwatch.gateway.reading.tail import Tail
 from commonwatch.ingest.labelling import Labeller
@@ -80,7 +81,10 @@ class Collector:
         labeller: Labeller,
         source: Callable[[Mark], Source],
         clock: Clock,
+        originals: Originals | None = None,
     ) -> None:
+        self._originals = originals
+        self._raw: dict[bytes, Original] = {}
         self._inputs = inputs
         self._journal = journal
         self._sealer = sealer
@@ -104,6 +108,7 @@ class Collector:
         if once or now - self._scanned >= SCAN_SECONDS:
             self._scanned = now
             self._tail.scan(now)
+            self._begin()
         busy = False
         for opened in list(self._tail.opened):
             busy = self._read(opened, once=once) or busy
@@ -112,6 +117,13 @@ class Collector:
         if self._since is not None and self._clock.tick() - self._since >= BATCH_SECONDS:
             self.flush(policy)
         return busy or (once and bool(self._tail.opened or self._tail.behind))
+
+    def _begin(self) -> None:
+        """Keep from where on a new input is read, before anything of it is."""
+        if self._tail.began:
+            self._tail.began = False
+            marks = [*self._tail.passed, *(opened.marked() for opened in self._tail.opened)]
+            self._journal.commit(marks, [], {}, [], self._clock.now())
 
     def abandon(self) -> None:
         """Forget what was read and not committed; it will be read again."""
@@ -140,6 +152,8 @@ class Collector:
             if columns:
                 batches.append(self._sealer.seal(columns, profiles, policy, seq=seq + len(batches), at=at))
         self._counts["spooled"] += sum(b.rows for b in batches)
+        if self._originals is not None:
+            self._originals.keep(self._raw)
         self._journal.commit(self._marks.values(), batches, self._counts, self._bad, at)
         self._clear()
 
@@ -147,6 +161,7 @@ class Collector:
         self._rows, self._bad, self._since = [], [], None
         self._marks.clear()
         self._counts.clear()
+        self._raw = {}
 
     def _read(self, opened: Opened, *, once: bool) -> bool:
         """One portion of one file; whether there was one."""
@@ -213,8 +228,19 @@ class Collector:
                 self._quarantine(opened, outcome)
             else:
                 counts[f"skipped:{outcome.reason}"] += 1
+        if self._originals is not None:
+            self._remember(opened, outcomes)
         counts["read"] += len(outcomes)
         counts["mapped"] += len(rows) - before
+
+    def _remember(self, opened: Opened, outcomes: list[Outcome]) -> None:
+        """Keep the records behind events and quarantine until the next commit."""
+        originals = opened.originals()
+        for outcome in outcomes:
+            if isinstance(outcome, Parsed) and outcome.position in originals:
+                self._raw[outcome.event.event_uid] = originals[outcome.position]
+            elif isinstance(outcome, Quarantined) and outcome.position in originals:
+                self._raw[opened.uid(outcome.position)] = originals[outcome.position]
 
     def _quarantine(self, opened: Opened, bad: Quarantined) -> None:
         self._counts[f"quarantined:{bad.reason}"] += 1

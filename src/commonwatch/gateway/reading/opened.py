@@ -17,6 +17,7 @@ from typing import BinaryIO
 import msgspec
 
 from commonwatch.gateway.journal import Mark
+from commonwatch.gateway.keeping.originals import Original
 from commonwatch.ingest.archives import MAGIC, Gunzip, Unpacked, is_archive
 from commonwatch.ingest.outcome import Outcome, Quarantined
 from commonwatch.ingest.reading import Reader, Resume
@@ -76,6 +77,7 @@ class Opened:
         self._source = source
         self._head = head_of(file)
         self._reader = Reader(source(mark), self._resume())
+        self._gave = self._reader
         self._file.seek(0 if self._head.archive else self._reader.position)
         self._pieces = self._plain() if self._head.archive else self._lines()
 
@@ -101,7 +103,18 @@ class Opened:
             if not self.archive:
                 self._pieces = self._lines()
             return None
+        self._gave = self._reader
         return self._reader.feed(piece)
+
+    def originals(self) -> dict[int, Original]:
+        """The records behind the outcomes given last, by position."""
+        resume = self._gave.resume
+        name, memory = resume.format or "", resume.memory
+        return {position: Original(record, name, memory) for position, record in self._gave.records()}
+
+    def uid(self, position: int) -> bytes:
+        """The event id of the record at a position."""
+        return self._gave.uid(position)
 
     def sync(self) -> None:
         """What was read is on disk when this returns: a power cut must not take back what a mark says was read."""
@@ -126,7 +139,7 @@ class Opened:
 
         A half one is given only when `final`, and reading would still resume before it.
         """
-        before = self._reader.resume
+        before, self._gave = self._reader.resume, self._reader
         outcomes = self._reader.finish()
         if not any(isinstance(o, Quarantined) for o in outcomes):
             return outcomes

@@ -2,12 +2,15 @@
 
 Rules held here: every byte of a log is read once, whatever it is called now. A renamed file keeps its inode; a copied
 or compressed one is known by its beginning and its name, and is read on from where its original ended, never beside
-it; a file cut short in place is a new generation. Files that are read to their end and unchanged are not opened again.
+it; a file cut short in place is a new generation. What was rotated away before an input was first looked at is passed
+by; what came and was rotated away since, while nobody read, is read whole. Files that are read to their end and
+unchanged are not opened again.
 """
 
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -23,6 +26,8 @@ _INODE = (1 << 63) - 1
 GRACE = 2.0
 #: Files read at the same time; the others wait their turn.
 MOST_OPEN = 64
+#: What rotation puts behind a log's name.
+_ROTATED = re.compile(r"[.-]\d[\d._-]*(\.(gz|bz2|xz|zst|zip))?\Z")
 
 
 class Found(NamedTuple):
@@ -47,6 +52,11 @@ class Tail:
         self._inputs = [path.absolute() for path in inputs]
         self._source = source
         self._marks = {mark.id: mark for mark in marks}
+        #: whether an input was looked at for the first time, and marks of files that are passed by: to be kept
+        self.began = False
+        self.passed: list[Mark] = []
+        looked_at = {mark.source for mark in marks}
+        self._new = {path for path in self._inputs if str(path) not in looked_at}
         self._next = next_mark
         self._settled: dict[int, tuple[int, int]] = {}
 
@@ -60,6 +70,10 @@ class Tail:
                 opened.path, opened.ended_at = here.path, None
             elif opened.ended_at is None:
                 opened.ended_at = now + GRACE
+        for f in found.values() if self._new else ():
+            self._pass_by(f)
+        self.began = self.began or bool(self._new)
+        self._new.clear()
         self.behind = False
         busy = {o.inode for o in self.opened}
         for f in sorted(found.values(), key=lambda f: (f.changed, str(f.path))):
@@ -111,8 +125,8 @@ class Tail:
                 file.close()
                 return
             mark = self._add(msgspec.structs.replace(original, inode=found.inode, path=str(found.path), done=False))
-        elif mark is None and found.named:
-            mark = self._fresh(found, head)
+        elif mark is None and (log := self._log_of(found)) is not None:
+            mark = self._fresh(found, head, log)
         if mark is None or (mark.done and mark.size == found.size):
             file.close()
             self._settled[found.inode] = (found.size, found.changed)
@@ -145,10 +159,29 @@ class Tail:
         here = others.get(original.inode)
         return here is not None and self._latest(original.inode) == original and here.size >= original.position
 
-    def _fresh(self, found: Found, head: Head) -> Mark:
+    def _log_of(self, found: Found) -> Path | None:
+        """The log that a file nobody knows is, or was before it was rotated away; None where it is neither."""
+        if found.named:
+            return found.path
+        logs = (p for p in self._inputs if p.parent == found.path.parent and found.path.name.startswith(p.name))
+        return next((p for p in logs if _ROTATED.match(found.path.name, len(p.name))), None)
+
+    def _pass_by(self, found: Found) -> None:
+        """Of an input that is looked at for the first time, what was rotated away before is not read."""
+        if found.named or self._log_of(found) not in self._new or self._latest(found.inode) is not None:
+            return
+        try:
+            with found.path.open("rb", buffering=0) as file:
+                mark = self._fresh(found, head_of(file), found.path)
+        except OSError:
+            return
+        self._marks[mark.id] = msgspec.structs.replace(mark, position=found.size, size=found.size, done=True)
+        self.passed.append(self._marks[mark.id])
+
+    def _fresh(self, found: Found, head: Head, log: Path) -> Mark:
         size = len(head.plain)
         generation = f"{found.inode:x}-{head.digest(size).hex()}-{self._next}"
-        return self._add(Mark(0, str(found.path), str(found.path), found.inode, size, head.digest(size), generation))
+        return self._add(Mark(0, str(log), str(found.path), found.inode, size, head.digest(size), generation))
 
     def _add(self, mark: Mark) -> Mark:
         mark = msgspec.structs.replace(mark, id=self._next)

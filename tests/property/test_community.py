@@ -1,0 +1,175 @@
+"""The gateway never loses: whatever happens to logs, network, disk, power, clocks, keys and the hub, all comes through.
+
+After each step every record is accounted for, and nothing is stored twice; when everything has healed, all is stored.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from functools import cache
+from pathlib import Path
+
+from hypothesis import Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from commonwatch.govern.policy import OrgInfo
+from commonwatch.hub.bootstrap import Founded, Spec, found_in
+from commonwatch.hub.core import Office
+from commonwatch.hub.meta.clock import Clock
+from commonwatch.hub.settings import Settings, save
+from doubles.community import ORG, SECOND, Community, Fate, SimGateway, taken
+
+BEGIN = 1_795_000_000 * SECOND
+WHICH = st.integers(0, 1)
+
+
+def agreement() -> dict[str, object]:
+    """Alerts leave; anomalies are mapped and not agreed."""
+    return {
+        "dsa": "1", "id": "acme-service", "version": 1, "title": "Managed security for acme",
+        "parties": [{"id": ORG, "role": "owner"}, {"id": "msp", "role": "operator"}],
+        "starts": "2026-01-01", "ends": "2027-12-31",
+        "clauses": [
+            {"kind": "share", "id": "all", "to": {"organisations": ["msp"]}, "purposes": ["operate"],
+             "rows": {"events": ["intrusion"], "tlp": "amber"}, "fields": {"time": "exact", "src_ip": "exact"}},
+        ],
+    }  # fmt: skip
+
+
+@cache
+def founded() -> tuple[Path, Founded]:
+    """A hub founded once; every example gets a copy."""
+    folder = Path(tempfile.mkdtemp(prefix="commonwatch-community-"))
+    made = Settings(data=folder, database=f"sqlite:///{folder}/meta.sqlite")
+    save(made)
+    office = Office(made, Clock(lambda: BEGIN, lambda: 0.0))
+    orgs = (OrgInfo(ORG, "Acme", ("sme",)), OrgInfo("msp", "Msp", ("mssp",)))
+    result = found_in(office, Spec(organisations=orgs, documents=(agreement(),), gateways={ORG: 2}))
+    office.close()
+    return folder, result
+
+
+class NeverLoses(RuleBasedStateMachine):
+    """Two gateways of one site, and everything that can go wrong."""
+
+    @initialize()
+    def begin(self) -> None:
+        template, made = founded()
+        self.folder = Path(tempfile.mkdtemp(prefix="commonwatch-never-"))
+        self.community = Community(template, self.folder, made, BEGIN)
+        self.community.round(1.0)
+        self.community.round(2.0)
+
+    def at(self, which: int) -> SimGateway:
+        return self.community.gateways[which]
+
+    @rule(which=WHICH, count=st.integers(1, 30), kind=st.sampled_from(["alert", "alert", "stats", "dns", "bad"]))
+    def write(self, which: int, count: int, kind: str) -> None:
+        self.at(which).write(count, kind)
+
+    @rule(which=WHICH)
+    def burst(self, which: int) -> None:
+        self.at(which).write(2_000)
+
+    @rule(which=WHICH)
+    def write_half(self, which: int) -> None:
+        self.at(which).write_half()
+
+    @rule(which=WHICH, how=st.sampled_from(["rename", "copy", "compress"]))
+    def rotate(self, which: int, how: str) -> None:
+        self.at(which).rotate(how)
+
+    @rule(which=WHICH)
+    def read(self, which: int) -> None:
+        self.at(which).read()
+
+    @rule(which=WHICH)
+    def tick(self, which: int) -> None:
+        self.at(which).tick()
+
+    @rule(seconds=st.sampled_from([1, 3, 70]))
+    def rounds(self, seconds: int) -> None:
+        for _ in range(3):
+            self.community.round(seconds)
+
+    @precondition(lambda self: self.community.network)
+    @rule(number=st.integers(0, 9), fate=st.sampled_from(["arrives", "lost", "answer lost", "twice"]))
+    def deliver(self, number: int, fate: Fate) -> None:
+        self.community.deliver(number, fate)
+
+    @rule(which=WHICH, online=st.booleans())
+    def line(self, which: int, online: bool) -> None:
+        self.at(which).set_online(online)
+
+    @rule(days=st.sampled_from([0.01, 1, 5]))
+    def wait(self, days: float) -> None:
+        self.community.now += int(days * 86_400 * SECOND)
+
+    @rule(which=WHICH, keep=st.sampled_from([0.0, 0.5, 1.0]))
+    def cut_power(self, which: int, keep: float) -> None:
+        self.at(which).cut_power(keep)
+
+    @rule(which=WHICH, days=st.sampled_from([-7_000, -3, -0.1, 0, 0.1, 3, 7_000]))
+    def set_clock(self, which: int, days: float) -> None:
+        self.at(which).skew = int(days * 86_400 * SECOND)
+
+    @rule(which=WHICH, free=st.sampled_from([0, 1 << 40]))
+    def fill_disk(self, which: int, free: int) -> None:
+        self.at(which).free = free
+
+    @rule()
+    def change_key(self) -> None:
+        self.community.hub.change_key()
+
+    @rule()
+    def back_up(self) -> None:
+        self.community.backup()
+
+    @rule()
+    def restore(self) -> None:
+        self.community.restore()
+
+    @invariant()
+    def every_record_is_accounted_for(self) -> None:
+        for gateway in self.community.gateways:
+            counts, waiting = gateway.journal.counts(), gateway.journal.depth()[1]
+            apart = sum(n for name, n in counts.items() if name.startswith(("skipped:", "quarantined:")))
+            assert counts.get("mapped", 0) + apart == taken(gateway) <= gateway.written
+            assert counts.get("mapped", 0) == counts.get("spooled", 0) + counts.get("not_agreed", 0)
+            assert counts.get("spooled", 0) == waiting + counts.get("acknowledged", 0)
+            assert gateway.journal.set_aside_reasons() == []
+
+    @invariant()
+    def nothing_is_stored_twice(self) -> None:
+        stored, distinct = self.community.hub.rows()
+        assert stored == distinct
+
+    def teardown(self) -> None:
+        if not hasattr(self, "community"):
+            return
+        try:
+            self.community.settle()
+            self.every_record_is_accounted_for()
+            self.nothing_is_stored_twice()
+            self.all_is_stored()
+        finally:
+            self.community.close()
+            shutil.rmtree(self.folder)
+
+    def all_is_stored(self) -> None:
+        spooled = 0
+        for gateway in self.community.gateways:
+            assert taken(gateway) == gateway.written
+            assert gateway.journal.depth() == (0, 0, 0)
+            spooled += gateway.journal.counts().get("spooled", 0)
+        assert self.community.hub.rows() == (spooled, spooled)
+
+
+TestTheGatewayNeverLoses = NeverLoses.TestCase
+TestTheGatewayNeverLoses.settings = settings(
+    max_examples=int(os.environ.get("COMMONWATCH_COMMUNITIES", "8")), stateful_step_count=30, deadline=None,
+    phases=[Phase.explicit, Phase.generate], print_blob=True,
+)  # fmt: skip
