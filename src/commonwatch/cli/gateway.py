@@ -53,7 +53,7 @@ def add(parser: argparse.ArgumentParser) -> None:
         one.add_argument("--key", required=True, type=Path, help="private key file made by `agreement keygen`")
         one.add_argument("--reason", help="one line for the other parties")
         one.set_defaults(verb=verb)
-    importlib.import_module("commonwatch.cli.gateway_kept").add(subs, _sub)
+    importlib.import_module("commonwatch.cli.site.kept").add(subs, _sub)
     reconcile = _sub(subs, "reconcile", "go on after the hub's audit log broke with what was seen before", _reconcile)
     reconcile.add_argument("--yes", action="store_true", required=True, help="I have looked at the evidence")
 

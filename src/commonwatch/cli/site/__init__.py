@@ -1,0 +1,1 @@
+"""Commands about what one site keeps for itself."""
