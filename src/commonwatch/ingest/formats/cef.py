@@ -95,11 +95,12 @@ def extension(text: str, *, known: bool) -> dict[str, Any]:
     keys, told = pieces[1::2], pieces[2::2]
     if known and not all(map(_is_known, keys)):
         keys, told = _between_known(" " + text)
-    values: dict[str, Any] = dict(zip(keys, map(str.strip, told), strict=True))
-    if "\\" in text or '"' in text:
-        values = {key: unescape(unquoted(value), path=key in _PATHS) for key, value in values.items()}
-    labels = {key for key in values if key.endswith("Label")}
-    for key in [k for k in values if f"{k}Label" in labels and _LABELLED.fullmatch(k)] if labels else ():
+    values: dict[str, Any] = {}
+    for key, value in zip(keys, map(str.strip, told), strict=True):
+        odd = "\\" in value or value[:1] == '"'
+        values[key] = unescape(unquoted(value), path=key in _PATHS) if odd else value
+    named = {key.removesuffix("Label") for key in values if key.endswith("Label")}
+    for key in [k for k in values if k in named and _LABELLED.fullmatch(k)] if named else ():
         if label := values[f"{key}Label"]:
             values[f"label:{label}"] = values[key]
     return values
