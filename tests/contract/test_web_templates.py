@@ -171,7 +171,10 @@ def test_the_problems_of_a_template_are_told_as_it_is_typed(clients: dict[str, T
         answer = clients["cedar"].post("/api/templates/check", json={"document": document})
         return [p["path"] for p in answer.json()["problems"]]
 
-    assert told(own("valley")) == []
+    whole = clients["cedar"].post("/api/templates/check", json={"document": own("valley")}).json()
+    assert (whole["problems"], whole["community"], whole["version"]) == ([], "valley", 1)
+    assert [t["level"] for t in whole["texts"]] == [one["level"] for one in whole["levels"]]
+    assert all(t["text"].startswith("Data Sharing Agreement") for t in whole["texts"])
     assert told({**own("valley"), "levels": []}) == ["$.levels", *[f"$.clauses[{n}].level" for n in range(5)]]
     assert told("template: '1'\nid: [") == ["$"]
     assert "$.title" in told({"template": "1"})
@@ -298,3 +301,24 @@ def test_a_steward_and_a_member_do_the_same_from_the_command_line(
     assert "version: 2" in (out / "dune-cli-terms.yaml").read_text()
     act_as("cedar")
     assert "off the shelf" in run("templates", "--withdraw", "cli-terms")
+
+
+def test_members_find_services_by_name_and_never_one_another(hub: Hub, clients: dict[str, TestClient[Any]]) -> None:
+    hub.core.members.add_org(OrgInfo("fern-it", "Fern IT", ("sme", "mssp")))
+    told = clients["alder"].get("/api/directory").json()
+    roles = {org: set(info.roles) for org, info in hub.core.policy.view().orgs.items()}
+    offer = {org for org, held in roles.items() if held & {"mssp", "cert", "isp"} and "sme" not in held}
+    assert {s["org"] for s in told["services"]} == offer
+    assert "birch" in offer
+    assert not {"alder", "egret", "fern-it"} & offer
+    assert all(set(s) == {"org", "name", "roles"} for s in told["services"])
+    assert all(set(s["roles"]) <= {"mssp", "cert", "isp"} for s in told["services"])
+
+
+def test_a_community_is_told_to_its_members_alone_and_its_steward_knows_it(clients: dict[str, TestClient[Any]]) -> None:
+    def told(org: str) -> list[tuple[str, bool]]:
+        return [(c["id"], c["steward"]) for c in clients[org].get("/api/directory").json()["communities"]]
+
+    assert told("alder") == [("valley", False)]
+    assert told("cedar") == [("valley", True)]
+    assert told("dune") == [("hills", True), ("valley", False)]

@@ -241,6 +241,7 @@ CALLS: dict[str, list[Call]] = {
     "POST /api/templates": [Call("/api/templates", "POST", {"document": "template: 1"})],
     "DELETE /api/templates/{template:str}": [Call("/api/templates/none", "DELETE")],
     "GET /api/people": [Call("/api/people")],
+    "GET /api/directory": [Call("/api/directory")],
     "GET /api/tokens": [Call("/api/tokens")],
     "POST /api/tokens": [Call("/api/tokens", "POST", {"name": "x", "purpose": "detect", "scopes": ["all"]})],
     "DELETE /api/tokens/{token:str}": [Call("/api/tokens/none", "DELETE")],

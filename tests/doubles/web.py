@@ -24,12 +24,15 @@ from commonwatch.web.ports import (
     AskImpact,
     AskPreview,
     AskSees,
+    CommunityInfo,
+    Directory,
     GatewayInfo,
     ImpactInfo,
     NotificationInfo,
     PersonInfo,
     Ports,
     Principal,
+    ServiceInfo,
     SessionInfo,
     TokenInfo,
     WhatSees,
@@ -108,6 +111,10 @@ class Accounts:
     def people(self, principal: Principal) -> Sequence[PersonInfo]:
         mine = [p for p in self.people_by_name.values() if p.reader.org == principal.reader.org]
         return [PersonInfo(p.id, p.name, p.reader.org, PURPOSES, p.admin) for p in mine]
+
+    def directory(self, principal: Principal) -> Directory:
+        services = (ServiceInfo("birch", "Birch", ("mssp",)),)
+        return Directory(services=services, communities=(CommunityInfo("valley", "Valley", False),))
 
     def org(self, org: str) -> OrgInfo:
         return OrgInfo(org, org.title(), ("sme",), ("valley",), "Q86", "DE", "small")

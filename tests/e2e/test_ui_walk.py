@@ -122,7 +122,7 @@ def choose(page: Page) -> None:
     begin = page.get_by_role("button", name="Begin with this level")
     expect(begin).to_be_disabled()
     card.get_by_role("radio").check()
-    page.get_by_label("Which security provider works for you?").fill("harbour-mss")
+    page.get_by_label("Which security provider works for you?").select_option("Harbour Managed Security")
     examine(page, "level")
     begin.click()
     page.get_by_role("heading", name="What is shared, clause by clause").wait_for()
@@ -138,7 +138,7 @@ def refine(page: Page) -> None:
     warn.get_by_role("button", name="Done").click()
     expect(warn).to_contain_text("source address as its network")
     slot(warn, "to").click()
-    warn.get_by_label("sme-shield").uncheck()
+    warn.get_by_label("SME Shield").uncheck()
     warn.get_by_role("button", name="Done").click()
     expect(warn).to_contain_text("with nobody for detecting threats")
     warn.get_by_role("button", name="Remove clause warn-peers").click()
@@ -168,7 +168,7 @@ def write(page: Page) -> None:
 def look(page: Page) -> None:
     """Own rows beside what each reader would see; what never leaves; what changes."""
     page.get_by_role("link", name="Next: Look at it").click()
-    page.get_by_role("tab", name="harbour-mss").click()
+    page.get_by_role("tab", name="Harbour Managed Security").click()
     panel = page.get_by_role("tabpanel")
     expect(panel).to_contain_text("24 of 24 events")
     expect(panel).to_contain_text("anna.berg")
@@ -359,3 +359,43 @@ def press(page: Page, find: Callable[[], Locator]) -> None:
     """Focus it and press Enter."""
     find().first.focus()
     page.keyboard.press("Enter")
+
+
+def test_a_steward_publishes_a_template_that_members_then_find_first(browser: Browser, hub: Process) -> None:
+    with person(browser, hub, "valley-cert") as page:
+        page.get_by_role("link", name="Our templates").click()
+        page.get_by_label("Begin from").select_option("sme-alone")
+        page.get_by_role("button", name="Write it").click()
+        write_template(page)
+        examine(page, "template")
+        page.get_by_role("button", name="Publish version 1 for SME Shield").click()
+        expect(page.locator(".notice.good")).to_contain_text("“Our terms”, version 1, is published for SME Shield")
+        examine(page, "templates")
+    with person(browser, hub, "oak-law") as page:
+        expect(page.get_by_role("link", name="Our templates")).to_have_count(0)
+        page.get_by_role("link", name="New agreement").click()
+        first = page.locator("label.kind").first
+        expect(first).to_contain_text("Our terms")
+        expect(first).to_contain_text("made by SME Shield")
+        expect(first.get_by_role("radio")).to_be_checked()
+    with person(browser, hub, "valley-cert") as page:
+        page.get_by_role("link", name="Our templates").click()
+        page.get_by_role("button", name="Next version").click()
+        expect(page.get_by_role("button", name="Publish version 2")).to_be_enabled()
+        page.get_by_role("button", name="Stop writing").click()
+        page.get_by_role("button", name="Withdraw…").click()
+        page.get_by_role("button", name="Withdraw it").click()
+        expect(page.locator(".notice.good")).to_contain_text("is withdrawn")
+
+
+def write_template(page: Page) -> None:
+    """A fault names path and line as one types; each level can be read before anything is published."""
+    area = page.get_by_label("The template as YAML")
+    text = re.sub(r"(?m)^title: .*$", "title: Our terms", area.input_value(), count=1)
+    area.fill(re.sub(r"tlp: [a-z+]+", "tlp: purple", text, count=1))
+    expect(page.locator("main")).to_contain_text(re.compile(r"line \d+ \$\.clauses\[\d\]\.clause\.rows\.tlp"))
+    expect(page.get_by_role("button", name="Publish")).to_be_disabled()
+    area.fill(text)
+    expect(page.get_by_role("region", name="The text at this level")).to_contain_text("Data Sharing Agreement")
+    page.get_by_role("group", name="Level").get_by_role("button").last.click()
+    expect(page.get_by_role("region", name="The text at this level")).to_contain_text("community sme-shield")

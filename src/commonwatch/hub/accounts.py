@@ -20,14 +20,16 @@ from commonwatch.hub.members import need_org, org_info
 from commonwatch.hub.meta.clock import MICROS, Clock
 from commonwatch.hub.meta.credentials import Throttle, hashed, opens, random_secret, seal_passphrase
 from commonwatch.hub.meta.database import Database
-from commonwatch.hub.meta.models import Gateway, Link, Login, Membership, Organisation, Person, Token
+from commonwatch.hub.meta.models import Community, Gateway, Link, Login, Membership, Organisation, Person, Token
 from commonwatch.hub.meta.outbox import record
 from commonwatch.hub.settings import Settings
-from commonwatch.web.ports import PersonInfo, Principal, SessionInfo, TokenInfo
+from commonwatch.web.ports import CommunityInfo, Directory, PersonInfo, Principal, ServiceInfo, SessionInfo, TokenInfo
 
 #: What a token may be narrowed to. `read` covers queries and releases; nothing a token may do lies outside these.
 #: `sign` hands in what was signed elsewhere, and drafts, if its person is an administrator; never a key the hub holds.
 SCOPES = ("read", "indicators", "intelligence", "taxii", "agreements", "gateways", "audit", "sign")
+#: Roles that offer a service to members, who may therefore find them by name.
+SERVICES: tuple[Role, ...] = ("mssp", "cert", "isp")
 MINUTE = 60 * MICROS
 DAY = 86_400 * MICROS
 LONGEST_TOKEN_DAYS = 366
@@ -215,6 +217,20 @@ class Accounts:
                 PersonInfo(id=p.id, name=p.name, org=p.org, purposes=narrowed(p.purposes, roles), admin=p.admin)
                 for p in session.scalars(query)
             ]
+
+    def directory(self, principal: Principal) -> Directory:
+        """Who offers a service, and my communities; whoever is also an SME is left out."""
+        mine = select(Community).where(Community.id.in_(principal.reader.communities)).order_by(Community.id)
+        with self.database.read() as session:
+            services = [
+                ServiceInfo(row.id, row.name, tuple(role for role in SERVICES if role in row.roles))
+                for row in session.scalars(select(Organisation).order_by(Organisation.name, Organisation.id))
+                if "sme" not in row.roles and set(SERVICES) & set(row.roles)
+            ]
+            communities = [
+                CommunityInfo(row.id, row.name, row.steward == principal.reader.org) for row in session.scalars(mine)
+            ]
+        return Directory(services=tuple(services), communities=tuple(communities))
 
     def org(self, org: str) -> OrgInfo:
         """The public attributes of an organisation."""

@@ -18,7 +18,7 @@ from commonwatch.agreements.impact.changes import Change, CountChange
 from commonwatch.agreements.impact.findings import Finding
 from commonwatch.agreements.impact.questions import NotSeen, WhoSees
 from commonwatch.agreements.impact.words import WhichRows
-from commonwatch.agreements.reader import Purpose, Reader
+from commonwatch.agreements.reader import Purpose, Reader, Role
 from commonwatch.agreements.signing import Signature
 from commonwatch.agreements.statement import Kind as StatementKind
 from commonwatch.agreements.templates import Draft, Exceptions, Template
@@ -77,6 +77,29 @@ class PersonInfo(msgspec.Struct, frozen=True):
     org: str
     purposes: tuple[Purpose, ...]
     admin: bool
+
+
+class ServiceInfo(msgspec.Struct, frozen=True):
+    """An organisation that offers a service, by name and by the services it offers."""
+
+    org: str
+    name: str
+    roles: tuple[Role, ...]
+
+
+class CommunityInfo(msgspec.Struct, frozen=True):
+    """A community of mine. `steward`: whether my organisation is its steward."""
+
+    id: str
+    name: str
+    steward: bool
+
+
+class Directory(msgspec.Struct, frozen=True, kw_only=True):
+    """Whom a member may pick by name. Organisations that offer no service are never in it."""
+
+    services: tuple[ServiceInfo, ...]
+    communities: tuple[CommunityInfo, ...]
 
 
 class GatewayInfo(msgspec.Struct, frozen=True):
@@ -387,6 +410,7 @@ class Accounts(Protocol):
     ) -> tuple[TokenInfo, str]: ...
     def drop_token(self, principal: Principal, token: str) -> None: ...
     def people(self, principal: Principal) -> Sequence[PersonInfo]: ...
+    def directory(self, principal: Principal) -> Directory: ...
     def org(self, org: str) -> OrgInfo: ...
 
 

@@ -1,4 +1,4 @@
-"""People, API tokens and gateways of my organisation."""
+"""People, API tokens and gateways of my organisation; who offers services here."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from litestar.params import FromPath, JSONBody
 
 from commonwatch.web.auth import PEOPLE, user
 from commonwatch.web.messages import NewToken, TokenMade
-from commonwatch.web.ports import GatewayInfo, PersonInfo, TokenInfo
+from commonwatch.web.ports import Directory, GatewayInfo, PersonInfo, TokenInfo
 from commonwatch.web.rooms import room
 
 Req = Request[Any, Any, Any]
@@ -21,6 +21,13 @@ async def people(request: Req) -> list[PersonInfo]:
     """The people of my organisation."""
     here = room(request)
     return list(await here.workers.brief(here.ports.accounts.people, user(request)))
+
+
+@get("/directory", opt={"scope": "agreements"})
+async def directory(request: Req) -> Directory:
+    """Whom I may pick by name: organisations that offer a service, and my communities. Never members that are SMEs."""
+    here = room(request)
+    return await here.workers.brief(here.ports.accounts.directory, user(request))
 
 
 @get("/tokens", opt={"scope": PEOPLE})
@@ -53,4 +60,4 @@ async def gateways(request: Req) -> list[GatewayInfo]:
     return list(await here.workers.brief(here.ports.gateways.visible, user(request)))
 
 
-ROUTER = Router("/api", route_handlers=[people, tokens, make_token, drop_token, gateways], tags=["members"])
+ROUTER = Router("/api", route_handlers=[people, directory, tokens, make_token, drop_token, gateways], tags=["members"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated, Any
 
 import msgspec
@@ -79,10 +80,16 @@ class Publish(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     document: Plain | _Text
 
 
-class TemplateProblems(msgspec.Struct, frozen=True):
-    """What is wrong with a template."""
+class TemplateProblems(msgspec.Struct, frozen=True, kw_only=True):
+    """What is wrong with a template; where nothing is, what it is called and how each of its levels will read."""
 
-    problems: tuple[Fault, ...]
+    problems: tuple[Fault, ...] = ()
+    id: str = ""
+    version: int = 0
+    community: str | None = None
+    levels: tuple[Level, ...] = ()
+    texts: tuple[LevelText, ...] = ()
+    yaml: str = ""
 
 
 class Fleet(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -174,8 +181,8 @@ async def save_renewals(request: Req, template: FromPath[str]) -> list[RenewalVi
 
 @post("/check", status_code=200)
 async def check(request: Req, data: JSONBody[Publish]) -> TemplateProblems:
-    """Every problem of a template, as one types it."""
-    return TemplateProblems(tuple(await room(request).workers.brief(_problems, data.document)))
+    """Every problem of a template, as one types it, or how each of its levels will read."""
+    return await room(request).workers.brief(_check, data.document)
 
 
 @post("/", status_code=201, opt=CHANGE)
@@ -201,14 +208,18 @@ def _view(info: TemplateInfo) -> TemplateView:
 
 
 def _whole(info: TemplateInfo) -> TemplateWhole:
-    template, texts = info.template, []
+    template = info.template
+    return TemplateWhole(
+        **msgspec.structs.asdict(_view(info)), document=plain(template), yaml=to_yaml(template),
+        texts=list(_texts(template)), columns=columns(template),
+    )  # fmt: skip
+
+
+def _texts(template: Template) -> Iterator[LevelText]:
     for one in template.levels:
         draft, _ = attempt(template, one.level, sample(template))
-        texts += [LevelText(one.level, draft.text)] if draft else []
-    return TemplateWhole(
-        **msgspec.structs.asdict(_view(info)), document=plain(template), yaml=to_yaml(template), texts=texts,
-        columns=columns(template),
-    )  # fmt: skip
+        if draft:
+            yield LevelText(one.level, draft.text)
 
 
 def _instantiate(ports: Ports, who: Principal, template: str, data: Choice) -> Instantiated:
@@ -264,12 +275,20 @@ def _renewal(one: Renewal) -> RenewalView:
     )  # fmt: skip
 
 
-def _problems(document: Plain | str) -> list[Fault]:
+def _check(document: Plain | str) -> TemplateProblems:
     try:
         given = parse(document) if isinstance(document, str) else document
     except InvalidInput as error:
-        return [Fault("$", error.what, error.todo or "correct this place", None)]
-    return list(faults(given, Template)) or template_problems(decode_template(given))
+        return TemplateProblems(problems=(Fault("$", error.what, error.todo or "correct this place", None),))
+    if wrong := tuple(faults(given, Template)):
+        return TemplateProblems(problems=wrong)
+    made = decode_template(given)
+    if wrong := tuple(template_problems(made)):
+        return TemplateProblems(problems=wrong)
+    return TemplateProblems(
+        id=made.id, version=made.version, community=made.community, levels=made.levels, texts=tuple(_texts(made)),
+        yaml=to_yaml(made),
+    )  # fmt: skip
 
 
 ROUTER = Router(

@@ -4,6 +4,7 @@
 import { Problem, type Api } from '../api.ts';
 import { BLANK_KEY, isAgreement, type Agreement, type Clause, type Document, type To } from './document.ts';
 import type { Fault } from './faults.ts';
+import type { Community } from './known.ts';
 import type { Envelope, Signature } from './jws.ts';
 import type { Patch } from './patch.ts';
 import { ROLES } from './words.ts';
@@ -115,6 +116,16 @@ export function preview(api: Api, document: Document, days: number, signal?: Abo
   return api.json('POST', 'api/agreements/preview', { document, days }, signal);
 }
 
+// --- directory -------------------------------------------------------------------------------------------------------
+
+/** Whom a member may pick by name: who offers a service, and my communities. */
+export interface Directory {
+  services: readonly { org: string; name: string; roles: readonly string[] }[];
+  communities: readonly Community[];
+}
+
+export const directory = (api: Api): Promise<Directory> => api.json('GET', 'api/directory');
+
 // --- impact ----------------------------------------------------------------------------------------------------------
 
 export interface Change {
@@ -209,15 +220,48 @@ export interface Template {
   parameters: Parameter[];
   levels: TemplateLevel[];
 }
-/** A template with its clauses, each from its level on. */
+/** A template with its clauses, each from its level on, and what each level says. */
 export interface TemplateWhole extends Template {
-  document: { clauses: { level: number; since?: number; clause: Clause }[] };
+  document: { clauses: { level: number; last?: number; clause: Clause }[] };
+  texts: LevelText[];
+}
+export interface LevelText {
+  level: number;
+  text: string;
+}
+/** What is wrong with a template; where nothing is, how each of its levels will read. */
+export interface CheckedTemplate {
+  problems: (Fault & { line?: number | null })[];
+  id: string;
+  version: number;
+  community: string | null;
+  levels: TemplateLevel[];
+  texts: LevelText[];
+  yaml: string;
 }
 
 export const templates = (api: Api, signal?: AbortSignal): Promise<Template[]> =>
   api.json('GET', 'api/templates', undefined, signal);
 export const templateWhole = (api: Api, id: string, signal?: AbortSignal): Promise<TemplateWhole> =>
   api.json('GET', `api/templates/${encodeURIComponent(id)}`, undefined, signal);
+
+export const checkTemplate = (api: Api, document: unknown, signal?: AbortSignal): Promise<CheckedTemplate> =>
+  api.json('POST', 'api/templates/check', { document }, signal);
+export const publishTemplate = (api: Api, document: string): Promise<Template> =>
+  api.json('POST', 'api/templates', { document });
+export const withdrawTemplate = (api: Api, id: string): Promise<unknown> =>
+  api.json('DELETE', `api/templates/${encodeURIComponent(id)}`);
+
+/** A copy of a template for a community: it names the community instead of asking for one. */
+export function forCommunity(whole: TemplateWhole, community: string): unknown {
+  const text = JSON.stringify(whole.document).replaceAll('"the-community"', JSON.stringify(community));
+  const copy = JSON.parse(text) as { parameters?: Parameter[]; [more: string]: unknown };
+  const parameters = (copy.parameters ?? []).filter((p) => p.kind !== 'community');
+  return { ...copy, parameters, id: `${community}-${whole.id}`.slice(0, 63), version: 1, community };
+}
+
+/** The next version of a template, still as the one before. */
+export const nextOf = (whole: TemplateWhole): unknown => ({ ...whole.document, version: whole.version + 1 });
 
 /** A draft made from a template at a level. */
 export async function instantiate(
@@ -237,7 +281,7 @@ export async function instantiate(
 /** Who would be shown something at a level, in words; placeholders stand for what is asked. */
 export function readersAt(template: TemplateWhole, level: number): string[] {
   const clauses = template.document.clauses
-    .filter((t) => t.clause.kind !== 'limit' && level >= t.level)
+    .filter((t) => t.clause.kind !== 'limit' && level >= t.level && level <= (t.last ?? 9))
     .map((t) => t.clause);
   const found = clauses.flatMap((clause) => {
     const to: To = clause.kind === 'limit' ? {} : clause.to;

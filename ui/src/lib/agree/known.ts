@@ -3,9 +3,19 @@ export interface Named {
   id: string;
   name: string;
 }
+/** An organisation that offers a service to members, found by its name. */
+export interface Service extends Named {
+  roles: readonly string[];
+}
+/** A community of mine, and whether my organisation is its steward. */
+export interface Community extends Named {
+  steward: boolean;
+}
 export interface Known {
+  /** Those I deal with already. */
   organisations: readonly Named[];
-  communities: readonly Named[];
+  communities: readonly Community[];
+  services: readonly Service[];
 }
 
 /** Merges names; the first name of an id wins, an id never stands in for a name that is known. */
@@ -20,4 +30,35 @@ export function merge(...lists: readonly (readonly Named[])[]): Named[] {
 
 /** The name of an organisation for people; its id where none is known. */
 export const nameIn = (known: Known, id: string): string =>
-  known.organisations.find((k) => k.id === id)?.name ?? known.communities.find((k) => k.id === id)?.name ?? id;
+  [...known.organisations, ...known.services, ...known.communities].find((k) => k.id === id && k.name !== id)?.name ??
+  id;
+
+/** The short name of an organisation somebody typed, by short name or by name. */
+export function idIn(known: Known, text: string): string {
+  const wish = text.trim().toLowerCase();
+  const all = [...known.organisations, ...known.services];
+  return all.find((k) => k.id === wish || k.name.toLowerCase() === wish)?.id ?? wish;
+}
+
+/** Groups to pick from: services by their first kind in this order, then those I deal with already. */
+export function groupsOf(
+  known: Known,
+  without: readonly string[] = [],
+): { label: string; organisations: readonly Named[] }[] {
+  const services = known.services.filter((s) => !without.includes(s.id));
+  const listed = new Set(services.map((s) => s.id));
+  const others = known.organisations.filter((k) => !listed.has(k.id) && !without.includes(k.id));
+  const groups = KINDS.map(([role, label], at) => ({
+    label,
+    organisations: services.filter(
+      (s) => KINDS.findIndex(([r]) => s.roles.includes(r)) === at && s.roles.includes(role),
+    ),
+  }));
+  return [...groups, { label: 'Others you deal with', organisations: others }].filter((g) => g.organisations.length);
+}
+
+const KINDS = [
+  ['mssp', 'Security providers'],
+  ['cert', 'CERTs'],
+  ['isp', 'Internet providers'],
+] as const;
