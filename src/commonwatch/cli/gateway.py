@@ -154,7 +154,7 @@ async def _until_signalled(runtime: Runtime, patience: float | None) -> dict[str
 def _status(args: argparse.Namespace) -> int:
     from commonwatch.gateway.report import status
 
-    found = status(_folder(args))
+    found = status(_folder(args), values=True)
     print(json.dumps(found, indent=2) if args.json else _words(found))
     return 0
 
@@ -169,7 +169,8 @@ def _words(found: dict[str, Any]) -> str:
         *(f"skipped {n}: {reason}" for reason, n in counts["skipped"].items()),
         *(f"quarantined {n}: {reason}" for reason, n in counts["quarantined"].items()),
         *(f"set aside {s['rows']} events: {s['reason']}" for s in found["set_aside"]),
-        f"indicators held: {found['indicators']}",
+        f"indicators held: {found['indicators']}, of which seen here: {found['matches']}",
+        *(f"SEEN HERE {m['count']} times: {m['value']}" for m in found["seen_here"][:20]),
     ]
     if found["distrusts_hub"]:
         lines.append("THE HUB'S AUDIT LOG BROKE WITH WHAT WAS SEEN BEFORE: nothing is sent (gateway reconcile --yes)")
@@ -184,11 +185,16 @@ def _indicators(args: argparse.Namespace) -> int:
     _ = folder.identity
     journal = Journal(folder.path / "gateway.db")
     try:
-        found = listing(journal)
+        found = listing(journal, folder)
     finally:
         journal.close()
-    print(json.dumps(found, indent=2) if args.json else "\n".join(f"{i['type']}\t{i['value']}" for i in found))
+    print(json.dumps(found, indent=2) if args.json else "\n".join(map(_indicator, found)))
     return 0
+
+
+def _indicator(item: dict[str, Any]) -> str:
+    seen = item.get("seen_here")
+    return f"{item['type']}\t{item['value']}" + (f"\tseen here {seen['count']} times" if seen else "")
 
 
 def _narrow(args: argparse.Namespace) -> int:

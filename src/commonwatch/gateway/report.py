@@ -51,8 +51,8 @@ def summary(journal: Journal, before: Mapping[str, int], seconds: float) -> dict
     }
 
 
-def status(folder: StateFolder) -> dict[str, Any]:
-    """Everything an operator may want to know, without a running gateway."""
+def status(folder: StateFolder, *, values: bool = False) -> dict[str, Any]:
+    """Everything an operator may want to know, without a running gateway. `values`: also what indicators name here."""
     identity, journal = folder.identity, Journal(folder.path / "gateway.db")
     try:
         counts, checkpoint = journal.counts(), held_checkpoint(journal)
@@ -68,11 +68,12 @@ def status(folder: StateFolder) -> dict[str, Any]:
                 {"path": m.path, "position": m.position, "size": m.size, "format": m.format, "done": m.done}
                 for m in journal.marks()
             ],
-            "indicators": len(listing(journal)),
+            "indicators": len(held := listing(journal, folder)),
+            "matches": len(seen := {i["value"]: i["seen_here"] for i in held if "seen_here" in i}),
             "checkpoint": None if checkpoint is None else {"size": checkpoint.size, "root": checkpoint.root},
             "evidence": [{"at": at, "what": what} for at, what, _ in journal.evidence()],
             "distrusts_hub": bool(journal.note("distrust")),
-        }
+        } | ({"seen_here": [{"value": v, **s} for v, s in seen.items()]} if values else {})
     finally:
         journal.close()
 

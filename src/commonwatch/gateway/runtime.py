@@ -22,7 +22,7 @@ from commonwatch import __version__
 from commonwatch.errors import CommonwatchError, Unavailable
 from commonwatch.gateway import protocol as p
 from commonwatch.gateway.clock import Clock
-from commonwatch.gateway.downlink.inbox import Inbox
+from commonwatch.gateway.downlink.inbox import OBSERVED, Inbox
 from commonwatch.gateway.downlink.policy import Policy, PolicyKeeper
 from commonwatch.gateway.downlink.witness import Witness
 from commonwatch.gateway.edge import edge_keys
@@ -34,6 +34,7 @@ from commonwatch.gateway.keeping.room import Room
 from commonwatch.gateway.labels import labeller_of
 from commonwatch.gateway.link import Link
 from commonwatch.gateway.listening.listeners import Listeners, address_of
+from commonwatch.gateway.lookback import Index, Lookback
 from commonwatch.gateway.reading.collect import Collector, Sealer
 from commonwatch.gateway.report import (
     counts_of,
@@ -46,7 +47,7 @@ from commonwatch.gateway.report import (
 )
 from commonwatch.gateway.state import Settings, StateFolder
 from commonwatch.ingest.source import Source
-from commonwatch.wire.messages import Checkpoint, Downlink, Heartbeat, SnapshotMessage
+from commonwatch.wire.messages import Checkpoint, Downlink, Heartbeat, IndicatorItem, SnapshotMessage
 
 TICK = 0.1
 #: Batches looked at in the spool at a time.
@@ -71,7 +72,8 @@ class Runtime:
         self._clock = Clock(floor=int(self.journal.note(PROVEN) or b"0"))
         self._keeper = PolicyKeeper(self.journal, identity, edge_keys(folder.root, identity.org), self._clock)
         self._witness = Witness(self.journal, identity.audit_key)
-        self._inbox = Inbox(self.journal, folder)
+        self._lookback = self._make_lookback(folder, settings)
+        self._inbox = Inbox(self.journal, folder, self._lookback)
         self._restore()
         labeller = labeller_of(labelling_file(folder, settings), self._keeper.owner_keys(), self.journal)
         self._sealer = Sealer(identity.gateway, identity.org, key, labeller.version)
@@ -96,7 +98,7 @@ class Runtime:
         files = [path for path in inputs if str(path) != STDIN] + ([self._listeners.path] if self._listeners else [])
         self._collector = Collector(
             files, self.journal, sealer=self._sealer, labeller=labeller, source=source, clock=self._clock,
-            originals=self._originals,
+            originals=self._originals, lookback=self._lookback,
         )  # fmt: skip
         self._link = Link(identity.url, identity.gateway, key, self._clock)
         self._protocol = p.Protocol(random.random)
@@ -156,6 +158,14 @@ class Runtime:
             raise self._fault
         return summary(self.journal, before, self._clock.tick() - began)
 
+    def _make_lookback(self, folder: StateFolder, settings: Settings) -> Lookback | None:
+        """What was seen here, with the indicators held; None where the settings want none."""
+        if settings.lookback_rows <= 0:
+            return None
+        index = Index(folder.path / OBSERVED, rows=settings.lookback_rows, days=settings.lookback_days)
+        held = (msgspec.json.decode(body, type=IndicatorItem) for body, _ in self.journal.indicators())
+        return Lookback(index, folder.events_key, held)
+
     def stop(self) -> None:
         """End the run soon; safe from any thread."""
         self._stop.set()
@@ -212,6 +222,8 @@ class Runtime:
         self._collector.close()
         if self._originals is not None:
             self._originals.close()
+        if self._lookback is not None:
+            self._lookback.close()
 
     # Actions of the core --------------------------------------------------------------------------------------------
 
@@ -295,7 +307,9 @@ class Runtime:
         elif isinstance(message, Checkpoint):
             self._spawn(self._witness_head(message))
         else:
-            await asyncio.to_thread(self._inbox.take, message, self._clock.now())  # type: ignore[arg-type]
+            matches = await asyncio.to_thread(self._inbox.take, message, self._clock.now())  # type: ignore[arg-type]
+            if matches:
+                self._tell(f"{matches} of the indicators that came were seen here before: see `gateway indicators`")
 
     def _offer(self, body: bytes) -> None:
         try:

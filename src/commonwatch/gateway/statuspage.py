@@ -74,6 +74,7 @@ def _metrics(found: dict[str, Any]) -> Iterator[str]:
         rows = [(f'listener="{_label(k.partition(":")[2])}"', n) for k, n in received.items() if k.startswith(kind)]
         yield from _one(f"listener_{kind}_total", "counter", rows)
     yield from _one("indicators_held", "gauge", [("", found["indicators"])])
+    yield from _one("indicators_seen_here", "gauge", [("", found["matches"])])
     yield from _one("up", "gauge", [(f'state="{_label(found["state"])}"', int(found["state"] == "running"))])
 
 
@@ -96,6 +97,7 @@ def _html(found: dict[str, Any]) -> str:
     rows += [(f"skipped: {r}", n) for r, n in counts.get("skipped", {}).items()]
     rows += [(f"quarantined: {r}", n) for r, n in counts.get("quarantined", {}).items()]
     rows += [("waiting to be sent", spool["events"]), ("indicators held", found["indicators"])]
+    rows += [("of these seen here", found["matches"])]
     rows += sorted(found.get("received", {}).items())
     files = [(f["path"], _read(f)) for f in found["files"]]
     title, state = f"Gateway {found['gateway']} of {found['org']}", _e(found["state"])

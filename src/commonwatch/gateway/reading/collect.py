@@ -20,6 +20,7 @@ from commonwatch.gateway.downlink.policy import Policy
 from commonwatch.gateway.edge import Columns
 from commonwatch.gateway.journal import Bad, Journal, Mark, Spooled
 from commonwatch.gateway.keeping.originals import Original, Originals
+from commonwatch.gateway.lookback import Lookback
 from commonwatch.gateway.reading.opened import Opened
 from commonwatch.gateway.reading.tail import Tail
 from commonwatch.ingest.labelling import Labeller
@@ -82,8 +83,9 @@ class Collector:
         source: Callable[[Mark], Source],
         clock: Clock,
         originals: Originals | None = None,
+        lookback: Lookback | None = None,
     ) -> None:
-        self._originals = originals
+        self._originals, self._lookback = originals, lookback
         self._raw: dict[bytes, Original] = {}
         self._inputs = inputs
         self._journal = journal
@@ -116,6 +118,8 @@ class Collector:
                 self.flush(policy)
         if self._since is not None and self._clock.tick() - self._since >= BATCH_SECONDS:
             self.flush(policy)
+        if self._lookback is not None and self._lookback.waiting:
+            self._report(self._lookback, policy)
         return busy or (once and bool(self._tail.opened or self._tail.behind))
 
     def _begin(self) -> None:
@@ -155,7 +159,24 @@ class Collector:
         if self._originals is not None:
             self._originals.keep(self._raw)
         self._journal.commit(self._marks.values(), batches, self._counts, self._bad, at)
+        rows = self._rows
         self._clear()
+        if self._lookback is not None and rows:
+            self._lookback.note(rows, at)
+            if self._lookback.waiting:
+                self._report(self._lookback, policy)
+
+    def _report(self, lookback: Lookback, policy: Policy) -> None:
+        """Tell the hub of matches whose observable may leave exactly; the others stay here."""
+        found, at = lookback.untold(), self._clock.now()
+        plans = {label: policy.edge.plan(label) for _, label, _ in found}
+        may = [(m, label, e) for m, label, e in found if (p := plans[label]) and p.profile.get(m.field) == "exact"]
+        columns, profiles, _ = policy.edge.enforce([(label, event) for _, label, event in may])
+        if columns:
+            seq = self._journal.next_seq()
+            batch = self._sealer.seal(columns, profiles, policy, seq=seq, at=at)
+            self._journal.commit([], [batch], {"mapped": batch.rows, "read": batch.rows, "spooled": batch.rows}, [], at)
+        lookback.told([m for m, _, _ in found])
 
     def _clear(self) -> None:
         self._rows, self._bad, self._since = [], [], None
