@@ -38,6 +38,17 @@ class Accounts:
         self._counting: dict[tuple[object, ...], threading.Lock] = {}
         self._behind: OrderedDict[int, tuple[Book, Behind]] = OrderedDict()
 
+    def lacks(self, moment: tuple[object, ...] | None) -> bool:
+        """Whether nothing was counted for this `moment` yet, so that an answer does well to count as it is made."""
+        with self._lock:
+            return moment is None or moment not in self._counts
+
+    def learn(self, moment: tuple[object, ...] | None, counts: dict[int, int]) -> None:
+        """Remember what an answer counted while it was made."""
+        if moment is not None:
+            with self._lock:
+                self._keep(moment, counts)
+
     def counted(self, asking: Asking, found: Predicates, moment: tuple[object, ...] | None) -> dict[int, int]:
         """Decision number -> events the predicates find; remembered for a `moment` at which the store stood still."""
         if moment is None:
@@ -50,10 +61,13 @@ class Accounts:
             if known is None:
                 known = asking.taken(found)
                 with self._lock:
-                    self._counts[moment] = known
-                    while len(self._counts) > _MOST_COUNTS:
-                        self._counting.pop(self._counts.popitem(last=False)[0], None)
+                    self._keep(moment, known)
         return known
+
+    def _keep(self, moment: tuple[object, ...], counts: dict[int, int]) -> None:
+        self._counts[moment] = counts
+        while len(self._counts) > _MOST_COUNTS:
+            self._counting.pop(self._counts.popitem(last=False)[0], None)
 
     def parts(self, asking: Asking, counts: Mapping[int, int], fields: frozenset[FieldName]) -> tuple[Part, ...]:
         """The parts behind so many events of each decision, one per owner and set of clauses, in that order."""

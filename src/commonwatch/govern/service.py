@@ -132,6 +132,8 @@ class Govern:
         digest = msgspec.json.encode(query, order="deterministic")
         with self._context(reader, digest) as context, cancelled_by(cancel, context.asking.session):
             moment = self._store.moment()
+            if not use.inside:
+                context.asking.counting = self._accounts.lacks(self._mark(context, query.filter, moment))
             answer = _ANSWERS[type(query)](self, context, query)
             self._still(context.view, context.reader)
             if self._snapshots.asked(context.reader, frozenset(context.asking.used)):
@@ -451,15 +453,24 @@ class Govern:
     def _parts(self, context: Context, found: Filter, fields: frozenset[FieldName], moment: Moment) -> tuple[Part, ...]:
         """What everything a filter finds takes in. `moment`: where the store stood before the question was answered.
 
-        Counted again unless the store stood still since: better one event too many in the record than one too few.
+        What the answer's own scan counted is what it took in. Else it is counted again, unless the store stood still
+        since: better one event too many in the record than one too few.
         """
-        asking, same = context.asking, None
-        if moment is not None and moment == self._store.moment():
-            question = msgspec.json.encode(found, order="deterministic")
-            state = (context.reader, context.view.epoch, asking.table.digest, context.watermark, question)
-            same = (moment, *state)
-        counts = self._accounts.counted(asking, asking.predicates(found, context.watermark), same)
+        asking = context.asking
+        same = self._mark(context, found, moment) if moment == self._store.moment() else None
+        if asking.counted is not None:
+            self._accounts.learn(same, counts := asking.counted)
+        else:
+            counts = self._accounts.counted(asking, asking.predicates(found, context.watermark), same)
         return self._accounts.parts(asking, counts, fields)
+
+    def _mark(self, context: Context, found: Filter, moment: Moment) -> tuple[object, ...] | None:
+        """What two questions have in common that take in the same events; None while something is written."""
+        if moment is None:
+            return None
+        question = msgspec.json.encode(found, order="deterministic")
+        digest = context.asking.table.digest
+        return moment, context.reader, context.view.epoch, digest, context.watermark, question
 
 
 def _aged(documents: OwnerDocuments) -> bool:

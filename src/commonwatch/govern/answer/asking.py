@@ -30,6 +30,8 @@ from commonwatch.govern.snapshot import Part, Snapshot, through
 from commonwatch.store import Limits, Session, Store
 
 BINS: dict[str, int] = {"15m": 15 * MINUTE, "1h": HOUR, "6h": 6 * HOUR, "1d": DAY, "1w": 7 * DAY}
+#: The column that names the decision in rows that count by decision.
+BEHIND = "behind"
 #: Tied tokens that are made only to choose between them.
 TIED = 64
 LIMITS = Limits(seconds=30.0, rows=2_000_000)
@@ -50,7 +52,8 @@ class Using(NamedTuple):
 class Asking:
     """A session with what it needs to turn questions into governed results.
 
-    `paged`: decision number -> rows on the page that was made.
+    `paged`: decision number -> rows on the page that was made. `counted`: the same of the events an aggregate took in,
+    where `counting` was asked for and the answer's own scan could count them; it belongs to the last answer made.
     """
 
     def __init__(self, store: Store, session: Session, using: Using) -> None:
@@ -59,6 +62,8 @@ class Asking:
         self.table: Table = self.compiled.table
         self.used: set[str] = set()
         self.paged: dict[int, int] = {}
+        self.counting = False
+        self.counted: dict[int, int] | None = None
 
     def dno(self, decision: Decision) -> int:
         """The number of one of the table's decisions."""
@@ -88,8 +93,31 @@ class Asking:
         return view
 
     def run(self, query: exp.Expr) -> pa.Table:
-        """Run a query over this session's view."""
-        return self.session.run(query, LIMITS)
+        """Run a query over this session's view. Rows that count by decision are taken out, into `counted`."""
+        rows = self.session.run(query, LIMITS)
+        if BEHIND not in rows.column_names:
+            return rows
+        behind = rows.filter(pc.is_valid(rows[BEHIND]))
+        self.counted = dict(zip(behind[BEHIND].to_pylist(), behind["n"].to_pylist(), strict=True))
+        return rows.filter(pc.is_null(rows[BEHIND]))
+
+    def _counts(self, found: Predicates) -> bool:
+        """Whether a scan shall count by decision too: where reading what the filter reads twice would cost more."""
+        return self.counting and (self.snapshot is None or bool(set(found.needs) - {"time"}))
+
+    def _grouping(self, keys: Sequence[exp.Expr], found: Predicates, columns: Iterable[str]) -> exp.Select:
+        """Counts by named keys, and beside them by decision (column BEHIND, null in all other rows) where it is due."""
+        counts = self._counts(found)
+        view = self.view(found, [*columns, "dno"] if counts else columns)
+        made = [*keys, column("dno").as_(BEHIND), _count()] if counts else [*keys, _count()]
+        tree = _from(made, view)
+        tree = tree.where(*found.shown, copy=False) if found.shown else tree
+        numbers: list[exp.Expr] = [exp.Literal.number(i + 1) for i in range(len(keys))]
+        if not counts:
+            return tree.group_by(*numbers, copy=False)
+        sets = [exp.Tuple(expressions=numbers), exp.Tuple(expressions=[exp.Literal.number(len(keys) + 1)])]
+        tree.set("group", exp.Group(grouping_sets=[exp.GroupingSets(expressions=sets)]))
+        return tree
 
     def top(self, dim: Dim, found: Predicates, limit: int) -> tuple[Groups, int, int]:
         """The most frequent shown values with their counts, the count of all other values, and of all rows."""
@@ -109,31 +137,43 @@ class Asking:
             return rows, names
         least = rows["n"][limit - 1].as_py()
         if rows.num_rows == limit + TIED and rows["n"][-1].as_py() == least:
+            self.counted = None  # what is given is read anew
             return self._best(dim, found, limit, tied=True)
         return rows.filter(pc.greater_equal(rows["n"], least)), names
 
     def _best(self, dim: Dim, found: Predicates, limit: int, *, tied: bool) -> tuple[pa.Table, list[str]]:
         tree, names = self._grouped(dim, found, tied=tied)
-        everything, shown = _sum_over(), _sum_over(dims.has_value(dim, names))
+        behind = bool(tree.args["group"].args.get("grouping_sets"))
+        everything, shown = _sum_over(_value() if behind else None), _sum_over(dims.has_value(dim, names))
         outer = _from(_all(), tree.subquery("g", copy=False))
         outer = outer.select(everything.as_("all_n"), shown.as_("shown_n"), copy=False)
-        best = _from(_all(), outer.subquery("g", copy=False)).where(dims.has_value(dim, names), copy=False)
-        best = best if dim.shape == "code" else best.limit(limit, copy=False)
-        order = [exp.Ordered(this=_g("n"), desc=True), *self._ties(dim, names, tied=tied)]
-        return self.run(best.order_by(*order, copy=False)), names
+        kept = dims.has_value(dim, names)
+        kept = exp.or_(kept, exp.Not(this=_value())) if behind else kept
+        best = _from(_all(), outer.subquery("g", copy=False)).where(kept, copy=False)
+        most = limit + len(self.table.decisions) if behind else limit
+        best = best if dim.shape == "code" else best.limit(most, copy=False)
+        order: list[exp.Expr] = [_value()] if behind else []
+        order += [exp.Ordered(this=_g("n"), desc=True), *self._ties(dim, names, tied=tied)]
+        rows = self.run(best.order_by(*order, copy=False))
+        return (rows if dim.shape == "code" else rows.slice(0, limit)), names
 
     def distinct(self, dim: Dim, found: Predicates) -> int:
         """How many different values are shown."""
         tree, names = self._grouped(dim, found, tied=False)
-        counted = _from([_count()], tree.subquery("g", copy=False)).where(dims.has_value(dim, names), copy=False)
-        return _first(self.run(counted), "n")
+        kept = dims.has_value(dim, names)
+        if not tree.args["group"].args.get("grouping_sets"):
+            counted = _from([_count()], tree.subquery("g", copy=False)).where(kept, copy=False)
+            return _first(self.run(counted), "n")
+        many = exp.Filter(this=exp.Count(this=exp.Star()), expression=exp.Where(this=kept))
+        total = exp.cast(exp.Sum(this=_g("n")), "BIGINT").as_("n")
+        made = [_g(BEHIND).as_(BEHIND), exp.cast(many, "BIGINT").as_("values"), total]
+        counted = _from(made, tree.subquery("g", copy=False)).group_by(exp.Literal.number(1), copy=False)
+        return _first(self.run(counted), "values")
 
     def histogram(self, found: Predicates, asked: str) -> tuple[list[tuple[int, int]], int, str]:
         """(start of bin, count) in order; how many rows have no time fine enough; the bin that was used."""
-        view = self.view(found, ["time", "grain"])
         keys = [binned(BINS["1w"], BINS[asked]).as_("bin"), column("grain").as_("grain")]
-        tree = _from([*keys, _count()], view).where(*found.shown, copy=False)
-        rows = self.run(tree.group_by(exp.Literal.number(1), exp.Literal.number(2), copy=False))
+        rows = self.run(self._grouping(keys, found, ["time", "grain"]))
         starts, grains, counts = (rows[name].to_pylist() for name in ("bin", "grain", "n"))
         name = _finest(asked, [g for g, b in zip(grains, starts, strict=True) if b is not None])
         bins: dict[int, int] = {}
@@ -151,7 +191,7 @@ class Asking:
 
     def cube(self, by: Sequence[Dim], found: Predicates, size: int | None) -> list[tuple[tuple[Any, ...], int]]:
         """((bin start or None,) + shown texts, count) of every combination in order; withheld and empty differ."""
-        view = self.view(found, [c for d in by for c in (*d.needs, *d.flags)] + (["time", "grain"] if size else []))
+        columns = [c for d in by for c in (*d.needs, *d.flags)] + (["time", "grain"] if size else [])
         keys: list[exp.Expr] = [binned(size, size)] if size else []
         layout = []
         for dim in by:
@@ -159,8 +199,7 @@ class Asking:
             layout.append([f"g{len(keys) + i}" for i in range(len(group))])
             keys += group
         named = [k.as_(f"g{i}") for i, k in enumerate(keys)]
-        tree = _from([*named, _count()], view).where(*found.shown, copy=False)
-        rows = self.run(tree.group_by(*(exp.Literal.number(i + 1) for i in range(len(keys))), copy=False))
+        rows = self.run(self._grouping(named, found, columns))
         return self._cells(by, rows, layout, timed=size is not None)
 
     def _cells(
@@ -191,11 +230,12 @@ class Asking:
 
     def _grouped(self, dim: Dim, found: Predicates, *, tied: bool) -> tuple[exp.Select, list[str]]:
         keys = dims.group(dim, self.table)
-        view = self.view(found, [*dim.needs, "shuffle"] if tied else dim.needs)
         names = [f"g{i}" for i in range(len(keys))]
-        made: list[exp.Expr] = [*(k.as_(n) for k, n in zip(keys, names, strict=True)), _count()]
-        if tied:
-            made.append(exp.Min(this=self.ties()).as_("tie"))
+        named = [k.as_(n) for k, n in zip(keys, names, strict=True)]
+        if not tied and not dim.many:  # one that is many makes several rows of one event
+            return self._grouping(named, found, dim.needs), names
+        view = self.view(found, [*dim.needs, "shuffle"] if tied else dim.needs)
+        made = [*named, _count(), *([exp.Min(this=self.ties()).as_("tie")] if tied else [])]
         tree = _from(made, view)
         tree = tree.where(*found.shown, copy=False) if found.shown else tree
         return tree.group_by(*(exp.Literal.number(i + 1) for i in range(len(keys))), copy=False), names
@@ -282,6 +322,11 @@ def _all() -> list[exp.Expr]:
 
 def _count() -> exp.Expr:
     return exp.cast(exp.Count(this=exp.Star()), "BIGINT").as_("n")
+
+
+def _value() -> exp.Expr:
+    """Over a subquery `g`: whether a row is a group of values, not one that counts by decision."""
+    return exp.Is(this=_g(BEHIND), expression=exp.null())
 
 
 def _sum_over(where: exp.Expr | None = None) -> exp.Expr:
