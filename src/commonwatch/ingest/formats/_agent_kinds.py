@@ -9,8 +9,10 @@ agent's `IDS:` in front of an action means that it only watched; words for nobod
 from __future__ import annotations
 
 import re
+from bisect import bisect
 from collections.abc import Mapping
 from functools import lru_cache
+from operator import itemgetter
 from typing import Any, Final
 
 from commonwatch.events.labels import OCSF_CLASS, EventClass, Severity
@@ -165,6 +167,8 @@ _MODULES: Final[dict[str, tuple[tuple[int, int], ...]]] = {
     "agent application control": ((6_000_000, 6_999_999),),
     "agent device control": ((7_000_000, 7_999_999),),
 }
+#: (first number, last number, name), sorted; nothing lies below the first.
+_SPANS: Final = sorted([(0, -1, ""), *((a, b, name) for name, spans in _MODULES.items() for a, b in spans)])
 _SIGN_IN: Final = 600
 _CONSOLES: Final = frozenset({"deep security manager", "workload security manager"})
 AGENT_VENDOR: Final = "trend micro"
@@ -177,7 +181,8 @@ def agent_kind(number: Any, product: str) -> str | None:
         return "agent sign-in" if found == _SIGN_IN else "agent system"
     if product.casefold() != "deep security agent" or found is None:
         return None
-    return next((name for name, spans in _MODULES.items() if any(a <= found <= b for a, b in spans)), "agent system")
+    _, last, name = _SPANS[bisect(_SPANS, found, key=itemgetter(0)) - 1]
+    return name if found <= last else "agent system"
 
 
 def number_for(kind: str) -> int:
