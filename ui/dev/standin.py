@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
+from explaining import explanation
 from world import (
     ALERTS,
     INDICATORS,
@@ -263,6 +264,8 @@ class Handler(BaseHTTPRequestHandler):
         elif path == "query":
             time.sleep(self.world.delay)
             self._json(answer(self.world, me["role"], body))
+        elif path == "explain":
+            self._json(explanation(self.world, me["role"], body))
         elif path == "agreements/impact":
             self._json({"newly": [], "no_longer": [], "newly_counted": [], "no_longer_counted": [], "findings": []})
         elif path.startswith("agreements/") and path.endswith("/revoke"):

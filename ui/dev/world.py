@@ -169,7 +169,8 @@ def instant(at: datetime) -> str:
     return at.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _shown(row: dict[str, Any], key: str) -> str:
+def shown(row: dict[str, Any], key: str) -> str:
+    """A cell as a dimension names it."""
     value = row[key]
     return "(withheld)" if isinstance(value, dict) else "(none)" if value is None else str(value)
 
@@ -178,7 +179,7 @@ def _keep(row: dict[str, Any], chosen: dict[str, Any], span: tuple[datetime, dat
     if span and not span[0] <= row["time"] < span[1]:
         return False
     for key, rule in chosen["dims"].items():
-        inside = _shown(row, key) in (rule.get("in") or rule.get("not") or [])
+        inside = shown(row, key) in (rule.get("in") or rule.get("not") or [])
         if inside != bool(rule.get("in")):
             return False
     return True
@@ -194,19 +195,24 @@ def _span(chosen: dict[str, Any]) -> tuple[datetime, datetime] | None:
     return datetime.fromisoformat(when["from"]), datetime.fromisoformat(when["to"])
 
 
+def chosen_of(rows: list[dict[str, Any]], chosen: dict[str, Any]) -> list[dict[str, Any]]:
+    """The rows that a filter keeps."""
+    return [row for row in rows if _keep(row, chosen, _span(chosen))]
+
+
 def release(world: World, role: str) -> bytes:
     """The reader's exact release: hour bins, categorical dims, sector and region derived where owners are shown."""
     rows = world.visible(role)
     hidden = READERS[role]["hidden"]
     keys = [k for k in ("org", "sector", "region", "class", "severity", "family", "action") if k not in hidden]
     edges = [START + timedelta(hours=h) for h in range(DAYS * 24 - 5 + 1)]
-    values = {k: (SEVERITIES if k == "severity" else sorted({_shown(r, k) for r in rows})) for k in keys}
+    values = {k: (SEVERITIES if k == "severity" else sorted({shown(r, k) for r in rows})) for k in keys}
     codes = {k: {v: i for i, v in enumerate(values[k])} for k in keys}
     derived = [k for k in ("sector", "region") if "org" in keys]
     plain = [k for k in keys if k not in derived]
     cells: dict[tuple[int, ...], int] = {}
     for r in rows:
-        cell = (int((r["time"] - START).total_seconds() // 3600), *(codes[k][_shown(r, k)] for k in plain))
+        cell = (int((r["time"] - START).total_seconds() // 3600), *(codes[k][shown(r, k)] for k in plain))
         cells[cell] = cells.get(cell, 0) + 1
     order = sorted(cells)
     arrays = [pa.array([c[0] for c in order], pa.uint16())]
@@ -276,7 +282,7 @@ def release(world: World, role: str) -> bytes:
 def answer(world: World, role: str, query: dict[str, Any]) -> dict[str, Any]:
     """The answer to a typed query, computed row by row."""
     chosen = query["filter"]
-    rows = [r for r in world.visible(role) if _keep(r, chosen, _span(chosen))]
+    rows = chosen_of(world.visible(role), chosen)
     out: dict[str, Any] = {
         "query": f"q{abs(hash(json.dumps(query, sort_keys=True))) % 10**8}",
         "epoch": world.epoch,
@@ -312,8 +318,8 @@ def answer(world: World, role: str, query: dict[str, Any]) -> dict[str, Any]:
     hidden = READERS[role]["hidden"].get(key)
     counts: dict[str, int] = {}
     for r in rows:
-        shown = instant(r["time"].replace(minute=0, second=0)) if query["kind"] == "histogram" else _shown(r, key)
-        counts[shown] = counts.get(shown, 0) + 1
+        value = instant(r["time"].replace(minute=0, second=0)) if query["kind"] == "histogram" else shown(r, key)
+        counts[value] = counts.get(value, 0) + 1
     ranked = (
         sorted(counts.items())
         if query["kind"] == "histogram"

@@ -122,10 +122,15 @@ def told(made: Comparison) -> Explained:
     ]
     silent = len(there - here) if made.varied <= {"time"} else 0
     return Explained(
-        query=made.query, watermark=made.watermark, against=made.against, against_text=_AGAINST[made.against],
+        query=made.query, watermark=made.watermark, against=made.against, against_text=_against(made),
         selection=infos[0], baseline=infos[1], silent=silent, compared=tuple(a.label for a in made.attributes),
         tested=tested.tests, fdr=FDR, findings=_findings(tested, made, infos), notes=tuple(_notes(infos, silent)),
     )  # fmt: skip
+
+
+def _against(made: Comparison) -> str:
+    """What the baseline is, in words that follow `in`."""
+    return "all other times" if made.against == "rest" and "time" in made.varied else _AGAINST[made.against]
 
 
 def _proof(varied: frozenset[str]) -> Sequence[bool]:
@@ -145,7 +150,7 @@ def _finding(found: Outstanding, made: Comparison, scale: float) -> Finding:
         more=found.more, values=values, also=tuple(v for p in found.also for v in _values(p, made.attributes)),
         incidents=found.incidents, expected=round(found.before * scale, 1), times=round(found.ratio, 3),
         organisations=found.orgs, organisations_before=found.orgs_before, p=float(f"{found.p:.2g}"),
-        text=_sentence(found, values, _AGAINST[made.against]),
+        text=_sentence(found, values, _against(made)),
     )  # fmt: skip
 
 
