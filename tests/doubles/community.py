@@ -168,7 +168,7 @@ class SimGateway:
         """One record with a number of its own."""
         self.made += 1
         record = {
-            "timestamp": "2026-11-20T11:00:00.000000+0000", "event_type": kind, "flow_id": self.made,
+            "timestamp": "2026-11-17T11:00:00.000000+0000", "event_type": kind, "flow_id": self.made,
             "src_ip": f"203.0.113.{self.number}", "src_port": self.made % 60_000, "dest_ip": "192.0.2.10",
             "dest_port": 443, "proto": "TCP", "payload": "x" * 200,
             "alert": {"gid": 1, "signature_id": 7, "rev": 1, "signature": "ET SCAN", "severity": 2},

@@ -8,18 +8,22 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
+import pytest
 from hypothesis import Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from commonwatch.gateway.report import by_reason
 from commonwatch.govern.policy import OrgInfo
 from commonwatch.hub.bootstrap import Founded, Spec, found_in
 from commonwatch.hub.core import Office
 from commonwatch.hub.meta.clock import Clock
 from commonwatch.hub.settings import Settings, save
+from commonwatch.wire.batch import unseal
 from doubles.community import ORG, SECOND, Community, Fate, SimGateway, taken
 
 BEGIN = 1_795_000_000 * SECOND
@@ -164,8 +168,64 @@ class NeverLoses(RuleBasedStateMachine):
         for gateway in self.community.gateways:
             assert taken(gateway) == gateway.written
             assert gateway.journal.depth() == (0, 0, 0)
+            assert set(by_reason(gateway.journal.counts(), "quarantined")) <= {"malformed", "unknown_format"}
             spooled += gateway.journal.counts().get("spooled", 0)
         assert self.community.hub.rows() == (spooled, spooled)
+
+
+@pytest.fixture
+def community(tmp_path: Path) -> Iterator[Community]:
+    template, made = founded()
+    community = Community(template, tmp_path, made, BEGIN)
+    for _ in range(2):
+        community.round(2.0)
+    yield community
+    community.close()
+
+
+def test_a_hub_restored_from_a_backup_gets_again_what_it_acknowledged_since(community: Community) -> None:
+    one, other = community.gateways
+    one.write(10)
+    community.settle()
+    community.backup()
+    one.write(20)
+    other.write(5)
+    community.settle()
+    assert community.hub.rows() == (35, 35)
+    community.restore()
+    assert community.hub.rows() == (10, 10)
+    community.settle()
+    assert community.hub.rows() == (35, 35)
+    assert one.journal.counts()["offered_again"] == 30
+    assert one.journal.counts()["acknowledged"] == 30
+
+
+def test_a_batch_sealed_by_a_clock_days_ahead_is_sealed_anew_and_stored(community: Community) -> None:
+    gateway = community.gateways[0]
+    gateway.write(3)
+    for _ in range(3):
+        gateway.read()
+        community.now += SECOND
+    ((uid, _),) = gateway.journal.waiting(9)
+    batch, policy = gateway.journal.batch(uid), gateway.keeper.policy()
+    assert batch is not None
+    assert policy is not None
+    header, columns = unseal(batch.body, gateway.sealer.key.public_key())
+    ahead = community.now + 3 * 86_400 * SECOND
+    sealed = gateway.sealer.seal(columns, header.profiles, policy, seq=batch.seq, at=ahead, uid=uid)
+    gateway.journal.replace(sealed, 0)
+    community.settle()
+    assert community.hub.rows() == (3, 3)
+    assert gateway.journal.set_aside_reasons() == []
+
+
+def test_a_machine_without_a_clock_knows_how_late_it_was_when_it_last_heard(community: Community) -> None:
+    gateway = community.gateways[0]
+    gateway.cut_power(1.0)
+    gateway.skew = -50 * 365 * 86_400 * SECOND
+    gateway.stop()
+    gateway.boot()
+    assert abs(gateway.clock.now() - community.now) < 60 * SECOND
 
 
 TestTheGatewayNeverLoses = NeverLoses.TestCase
