@@ -1,1 +1,69 @@
-"""`commonwatch privacy` and what an owner does with its own pseudonyms."""
+"""`commonwatch privacy`: audit private releases, plan their budget. Needs no hub and no member's data.
+
+Rules held here: a failed audit exits 1; figures go to stdout, one JSON object where asked.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from concurrent.futures import ProcessPoolExecutor
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from commonwatch.privacy.audit.measure import Finding
+
+RUNS, ALPHA, WORKERS = 12_000, 0.01, 2
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    """The subcommands."""
+    subs = parser.add_subparsers(dest="what", required=True, metavar="WHAT")
+    text = "run the release code on neighbouring communities and bound what one organisation's data reveals"
+    audit = subs.add_parser("audit", help=text, description=text)
+    audit.add_argument("--runs", type=int, default=RUNS, help=f"runs a side (default {RUNS})")
+    audit.add_argument("--alpha", type=float, default=ALPHA, help=f"chance of a false alarm (default {ALPHA})")
+    audit.add_argument("--faults", action="store_true", help="audit planted faults as well: each must be caught")
+    audit.add_argument("--json", action="store_true")
+    audit.set_defaults(run=_audit)
+
+
+def _audit(args: argparse.Namespace) -> int:
+    from commonwatch.privacy.audit.faults import faults
+
+    begun, planted = time.monotonic(), range(len(faults())) if args.faults else range(0)
+    with ProcessPoolExecutor(WORKERS) as pool:
+        waiting = [pool.submit(_audited, at, args.alpha) for at in reversed(planted)]
+        real = pool.submit(_audit_shipped, args.runs, args.alpha).result()
+        found = [one.result() for one in reversed(waiting)]
+    good = real.kept and not any(f.kept for f in found)
+    if args.json:
+        about = [f._asdict() | {"kept": f.kept} for f in (real, *found)]
+        print(json.dumps({"findings": about, "good": good, "seconds": round(time.monotonic() - begun, 1)}))
+    else:
+        print("\n".join([_words(real, planted=False), *(_words(f, planted=True) for f in found)]))
+        print(f"{'in order' if good else 'NOT IN ORDER'}, {time.monotonic() - begun:.0f} s")
+    return 0 if good else 1
+
+
+def _audit_shipped(runs: int, alpha: float) -> Finding:
+    from commonwatch.privacy.audit.measure import audit, shipped
+
+    return audit(shipped(), runs, alpha=alpha)
+
+
+def _audited(at: int, alpha: float) -> Finding:
+    from commonwatch.privacy.audit.faults import faults
+    from commonwatch.privacy.audit.measure import audit
+
+    subject, runs = faults()[at]
+    return audit(subject, runs, alpha=alpha)
+
+
+def _words(found: Finding, *, planted: bool) -> str:
+    verdict = ("NOT CAUGHT" if found.kept else "caught") if planted else ("kept" if found.kept else "BROKEN")
+    return (
+        f"{found.name:<18} claimed mu {found.mu:.2f}, at least {found.mu_low:.2f} is revealed "
+        f"({found.confidence:.1%} sure, {found.runs:,} runs a side): {verdict}"
+    )

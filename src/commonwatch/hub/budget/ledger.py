@@ -3,8 +3,8 @@
 Rules held here (`privacy.md` 9, invariant 8): one serialised transaction looks what is left and commits the spend;
 noise is drawn only after it returned; nothing is refunded, whatever happens then; an owner without enough left is left
 out and the release goes on; the reader's *organisation* is charged, whoever asked and under whichever agreement; each
-spend is in the audit log, and a ledger behind that log (an old backup) spends nothing. Amounts are fractions, never
-floats.
+spend is in the audit log of its owner alone (a reader need not know who is in a release), and a ledger behind that log
+(an old backup) spends nothing. Amounts are fractions, never floats.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterable, Mapping
 from fractions import Fraction
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 from sqlalchemy import func, select
@@ -105,8 +105,8 @@ class Ledger:
                 raise NotPermitted("no owner's privacy budget suffices", where=cost.reader, todo=_advice(paid))
             for owner in paid.owners:
                 session.add(_row(cost, owner, number, now))
-                about = {"release": cost.release, "rho": str(cost.rho), "window": cost.window, "ledger": number}
-                record(session, now, who, "budget-spent", org=owner, concerns=[cost.reader], **about)
+                about: dict[str, Any] = {"release": cost.release, "rho": str(cost.rho), "window": cost.window}
+                record(session, now, who, "budget-spent", org=owner, reader=cost.reader, ledger=number, **about)
         return paid
 
     def account(self, owner: str) -> list[Spent]:
