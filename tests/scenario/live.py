@@ -75,7 +75,7 @@ class Live:
                     PersonSpec("anna", "Anna", member, ("operate",), admin=True, uses=99),
                 ),
                 documents=(agreement(member, operator),),
-                gateways={member: 1},
+                gateways={member: 2},
             ),
         )
 
@@ -99,6 +99,7 @@ class Live:
         code = self.founded.codes[self.member][0]
         done = run(["gateway", "enrol", self.url, code, "--state", str(self.state), "--name", "site-1"])
         assert done.returncode == 0, done.stderr
+        self.name = str(json.loads(done.stdout)["gateway"])
 
     def tail(self, *inputs: Path, once: bool = False) -> subprocess.Popen[bytes]:
         """Start the gateway on some files."""

@@ -1,4 +1,7 @@
-"""`./dev soak [SECONDS]`: kill gateway and hub at random moments for SECONDS (default 600), then count what is stored."""
+"""`./dev soak [SECONDS]`: kill gateways and hub at random moments for SECONDS (default 600), then count what is stored.
+
+Two gateways of one member: one tails a log, one takes records over HTTP; both die as often as the hub.
+"""
 
 from __future__ import annotations
 
@@ -11,11 +14,12 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from scenario.live import Live, simulated_member
-from scenario.test_kill_any_process import Feeder, finish, rows, torment
+from scenario.second import Second, Shipper, stored_of
+from scenario.test_kill_any_process import Feeder, finish, finish_second, torment
 
 
 def main(args: list[str]) -> int:
-    """Torment one hub and one gateway; 0 if every record was stored once."""
+    """Torment one hub and two gateways; 0 if every record was stored once."""
     seconds = float(args[0]) if args else 600.0
     rng, kills = random.Random(time.time_ns()), 0
     with tempfile.TemporaryDirectory(prefix="commonwatch-soak-") as name:
@@ -26,22 +30,29 @@ def main(args: list[str]) -> int:
         try:
             live.serve()
             live.enrol()
+            second = Second(live)
+            second.start()
+            shipper = Shipper(second)
+            shipper.start()
             feeder = Feeder(log, lines, rng)
             feeder.start()
             deadline = time.monotonic() + seconds
             while time.monotonic() < deadline:
-                torment(live, log, 10, rng)
+                torment(live, second, log, 10, rng)
                 kills += 10
                 print(f"{kills} kills, {feeder.left:,} of {len(lines):,} records to write", flush=True)
             feeder.go_on.set()
             feeder.join(60)
             counts = finish(live, log)["counts"]
+            finish_second(live, second, shipper)
         finally:
+            second.kill()
             live.close()
-        stored, distinct = rows(live)
+        stored, distinct, _ = stored_of(live, live.name)
     assert isinstance(counts, dict)
     want = counts["mapped"] - counts["not_agreed"]
     print(f"{kills} kills: {counts['read']:,} read, {want:,} to store, {stored:,} stored, {distinct:,} different")
+    print(f"over HTTP: {len(second.taken):,} acknowledged, all of them stored, no event twice")
     return 0 if counts["read"] == len(lines) and stored == distinct == want else 1
 
 

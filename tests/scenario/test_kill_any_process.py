@@ -8,10 +8,10 @@ import threading
 import time
 from pathlib import Path
 
-import duckdb
 import pytest
 
 from scenario.live import Live, simulated_member
+from scenario.second import Second, Shipper, stored_of
 
 KILLS = 50
 
@@ -42,15 +42,19 @@ class Feeder(threading.Thread):
                 self.go_on.wait(0.5)
 
 
-def torment(live: Live, log: Path, kills: int, rng: random.Random) -> None:
-    """Kill gateway or hub at random moments and start it again, `kills` times."""
+def torment(live: Live, second: Second, log: Path, kills: int, rng: random.Random) -> None:
+    """Kill a gateway or the hub at random moments and start it again, `kills` times."""
     live.kill(live.gateway)
     live.tail(log)
     for _ in range(kills):
         time.sleep(rng.uniform(0.05, 1.4))
-        if rng.random() < 0.3:
+        chance = rng.random()
+        if chance < 0.3:
             live.kill(live.hub)
             live.serve()
+        elif chance < 0.5:
+            second.kill()
+            second.start()
         else:
             live.kill(live.gateway)
             live.tail(log)
@@ -63,7 +67,20 @@ def finish(live: Live, log: Path) -> dict[str, object]:
     return live.status()
 
 
-@pytest.mark.timeout(600)
+def finish_second(live: Live, second: Second, shipper: Shipper) -> None:
+    """Everything the second gateway acknowledged to a sender is stored, and no event twice."""
+    shipper.end.set()
+    shipper.join(10)
+    second.kill()
+    assert second.start(once=True).wait(120) == 0
+    live.kill(live.hub)
+    stored, distinct, numbers = stored_of(live, second.name)
+    assert second.taken
+    assert second.taken <= numbers
+    assert stored == distinct
+
+
+@pytest.mark.timeout(900)
 def test_nothing_acknowledged_is_lost_and_nothing_is_stored_twice(
     tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
@@ -79,13 +96,19 @@ def test_nothing_acknowledged_is_lost_and_nothing_is_stored_twice(
     try:
         live.serve()
         live.enrol()
+        second = Second(live)
+        second.start()
+        shipper = Shipper(second)
         feeder.start()
-        torment(live, log, KILLS, rng)
+        shipper.start()
+        torment(live, second, log, KILLS, rng)
         feeder.go_on.set()
         feeder.join(60)
         account = finish(live, log)
         again = finish(live, log)
+        finish_second(live, second, shipper)
     finally:
+        second.kill()
         live.close()
     counts = account["counts"]
     assert isinstance(counts, dict)
@@ -93,14 +116,5 @@ def test_nothing_acknowledged_is_lost_and_nothing_is_stored_twice(
     assert counts["mapped"] + sum(counts["skipped"].values()) + sum(counts["quarantined"].values()) == len(lines)
     assert account["set_aside"] == []
     assert again["counts"]["sent"] == counts["sent"]  # type: ignore[index]
-    stored, distinct = rows(live)
+    stored, distinct, _ = stored_of(live, live.name)
     assert stored == distinct == counts["mapped"] - counts["not_agreed"]
-
-
-def rows(live: Live) -> tuple[int, int]:
-    """Rows in the store, and different events among them, read past every room."""
-    both = "SELECT event_uid FROM main.settled UNION ALL SELECT event_uid FROM main.tail"
-    with duckdb.connect(str(live.settings.store / "events.duckdb"), read_only=True) as con:
-        found = con.execute(f"SELECT count(*), count(DISTINCT event_uid) FROM ({both})").fetchone()
-    assert found
-    return int(found[0]), int(found[1])
