@@ -14,12 +14,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urljoin
 
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from doubles.town import Town
-from doubles.village import incidents, village
+from doubles.village import incidents, oak, village
 from e2e.test_hub_serve import Process, rows, serving
 from uikit import AXE, chromium, opened
 
@@ -399,3 +400,131 @@ def write_template(page: Page) -> None:
     expect(page.get_by_role("region", name="The text at this level")).to_contain_text("Data Sharing Agreement")
     page.get_by_role("group", name="Level").get_by_role("button").last.click()
     expect(page.get_by_role("region", name="The text at this level")).to_contain_text("community sme-shield")
+
+
+def test_an_owner_suspends_resumes_and_prints(browser: Browser, hub: Process) -> None:
+    def seen() -> int:
+        with hub.client("oak-law") as client:
+            return len(client.get("/api/agreements/what-sees", params={"reader": "harbour-mss"}).json()["seen"])
+
+    assert seen()
+    with person(browser, hub, "oak-law") as page:
+        page.get_by_role("link", name="Watch over Oak Law").click()
+        step(page, "Suspend", "Moving house")
+        expect(page.locator(".notice.good")).to_contain_text("Watch over Oak Law is suspended since policy epoch")
+        assert not seen()
+        step(page, "Resume")
+        expect(page.locator(".notice.good")).to_contain_text("is in force again since policy epoch")
+        assert seen()
+        for name, kind in (("Print", "text/html"), ("PDF", "application/pdf"), ("Record to keep", "application/json")):
+            address = page.get_by_role("link", name=name, exact=True).get_attribute("href")
+            answer = page.request.get(urljoin(page.url, address or ""))
+            assert (name, answer.status, answer.headers["content-type"].split(";")[0]) == (name, 200, kind)
+
+
+def step(page: Page, kind: str, reason: str = "") -> None:
+    """A step of an agreement with the key the hub holds."""
+    page.get_by_role("button", name=f"{kind}…").click()
+    sheet = page.get_by_role("dialog")
+    sheet.get_by_label("Reason").fill(reason)
+    sheet.get_by_label("Let the hub sign for us").check()
+    sheet.get_by_label("I have read what happens").check()
+    sheet.get_by_role("button", name=f"{kind} now").click()
+
+
+def offered(hub: Process, name: str) -> str:
+    """Where an offer by Oak Law to its provider is, signed by nobody yet."""
+    with hub.client("oak-law") as client:
+        made = client.post("/api/agreements/offer", json={"document": {**oak(), "id": name, "title": f"The {name}"}})
+        assert made.status_code == 201, made.text
+        return f"{hub.url}/offers/{made.json()['hash']}"
+
+
+def test_an_offer_is_taken_back_and_another_declined(browser: Browser, hub: Process) -> None:
+    first, second = offered(hub, "first-try"), offered(hub, "second-try")
+    with person(browser, hub, "oak-law") as oak_law, person(browser, hub, "harbour-mss") as harbour:
+        end(oak_law, first, "Take the offer back…", "Take it back", "A wrong date")
+        expect(oak_law.locator("main")).to_contain_text("taken back")
+        end(harbour, second, "Decline…", "Decline", "We need host names")
+        expect(harbour.locator("main")).to_contain_text("declined")
+        oak_law.goto(second)
+        expect(oak_law.locator("main")).to_contain_text("“We need host names”")
+        expect(oak_law.get_by_role("button", name="Sign", exact=True)).to_have_count(0)
+        harbour.goto(first)
+        expect(harbour.locator("main")).to_contain_text("“A wrong date”")
+
+
+def end(page: Page, offer: str, begin: str, now: str, why: str) -> None:
+    """End an offer with a reason the others read."""
+    page.goto(offer)
+    page.get_by_role("button", name=begin).click()
+    page.get_by_label("Why").fill(why)
+    page.get_by_role("button", name=now, exact=True).click()
+
+
+def test_a_finding_is_mended_at_one_press(browser: Browser, hub: Process) -> None:
+    share = {**oak()["clauses"][0], "id": "again", "fields": {"time": "day", "severity": "exact"}}
+    document = {**oak(), "id": "oak-twice", "clauses": [*oak()["clauses"], share]}
+    with hub.client("oak-law") as client:
+        assert client.put("/api/drafts/twice", json={"document": document}).status_code == 200
+    with person(browser, hub, "oak-law") as page:
+        page.goto(f"{hub.url}/drafts/twice/effects")
+        worth = page.get_by_label("Findings")
+        expect(worth).to_contain_text("[again]")
+        examine(page, "findings")
+        worth.get_by_role("button", name="Leave out [again]").click()
+        expect(worth).not_to_contain_text("[again]")
+        page.get_by_text("Saved", exact=True).wait_for()
+    with hub.client("oak-law") as client:
+        assert [c["id"] for c in client.get("/api/drafts/twice").json()["document"]["clauses"]] == ["operate"]
+
+
+def test_a_key_is_replaced_and_signs_from_its_locked_file(browser: Browser, hub: Process, tmp_path: Path) -> None:
+    phrase, file = "seven quiet oaks in a row", tmp_path / "oak.key.json"
+    with person(browser, hub, "oak-law") as page:
+        page.goto(f"{hub.url}/settings")
+        page.get_by_role("button", name="Replace the key…").click()
+        page.get_by_label("Passphrase for the file").fill(phrase)
+        page.get_by_label("The same again").fill(phrase)
+        with page.expect_download() as saved:
+            page.get_by_role("button", name="Make the key and save its file").click()
+        saved.value.save_as(file)
+        page.get_by_label("I have the file and keep it safe").check()
+        page.get_by_role("button", name="Register it and keep it in this browser").click()
+        expect(page.locator("main")).to_contain_text("in this browser")
+        expect(page.locator("main")).to_contain_text("no longer used")
+        page.get_by_role("button", name="Forget here").click()
+        page.goto(offered(hub, "third-try"))
+        expect(page.get_by_role("radio", name="The key in this browser")).to_have_count(0)
+        page.get_by_label("A key from a file").set_input_files(file)
+        page.get_by_label("Passphrase of this file").fill("not this one at all")
+        page.get_by_role("button", name="Open it").click()
+        expect(page.get_by_role("alert")).to_be_visible()
+        page.get_by_label("Passphrase of this file").fill(phrase)
+        page.get_by_role("button", name="Open it").click()
+        page.get_by_label("I have read the text and agree to it").check()
+        page.get_by_role("button", name="Sign", exact=True).click()
+        expect(page.locator("main")).to_contain_text("has not signed yet")
+        expect(page.get_by_role("button", name="Sign", exact=True)).to_have_count(0)
+    assert '"d"' not in file.read_text()
+
+
+def test_a_steward_sets_the_ceiling_of_its_community(browser: Browser, hub: Process) -> None:
+    with person(browser, hub, "valley-cert") as page:
+        page.get_by_role("link", name="Ceiling of SME Shield").click()
+        expect(page.get_by_role("heading", name="Ceiling of SME Shield")).to_be_visible()
+        page.get_by_role("button", name="Add a ceiling").click()
+        expect(page.get_by_role("article", name="ceiling")).to_contain_text("never show anyone more than")
+        page.get_by_label("Let the hub sign for us").check()
+        page.get_by_label("I have read the text and set it").check()
+        expect(page.get_by_role("region", name="The text of the ceiling")).to_contain_text(
+            "Charter of community sme-shield"
+        )
+        examine(page, "community-ceiling")
+        page.get_by_role("button", name="Sign", exact=True).click()
+        expect(page.locator(".notice.good")).to_contain_text("The ceiling of SME Shield stands from now on.")
+    with person(browser, hub, "maple-dental") as page:
+        page.get_by_role("link", name="Ceiling of SME Shield").click()
+        expect(page.locator("main")).to_contain_text("[ceiling] For all events, never show anyone more than")
+        page.goto(f"{hub.url}/ceiling/sme-shield")
+        expect(page.locator("main")).to_contain_text("Only the steward of a community sets its ceiling.")

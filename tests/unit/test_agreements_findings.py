@@ -142,6 +142,18 @@ def test_a_share_is_cut_by_the_charter_of_its_community_alone() -> None:
     assert found(agreement(share()), terms) == []
 
 
+@pytest.mark.parametrize("useless", [share("again", fields={"time": "day"}), share("void", to={})])
+def test_a_clause_of_no_use_is_left_out_at_one_go_and_nobody_loses_anything(useless: dict[str, Any]) -> None:
+    whole = agreement(share(), useless)
+    (odd,) = [f for f in found(whole) if f.kind in {"contained", "never-applies"}]
+    assert odd.fix is not None
+    assert odd.fix.text == f"leave out [{useless['id']}]"
+    assert [(p.target, p.op, p.path) for p in odd.fix.patches] == [("one", "remove", "/clauses/1")]
+    before = with_document(OwnerDocuments("alder", ()), whole)
+    told = impact(before, with_document(before, agreement(share())), WORLD)
+    assert (told.newly, told.no_longer) == ((), ())
+
+
 def test_a_limit_that_another_agreement_undercuts_moves_into_the_charter() -> None:
     capped = agreement(share(fields={"src_ip": "network"}), limit())
     open_one = agreement(share("open", fields={"src_ip": "exact"}), name="two")

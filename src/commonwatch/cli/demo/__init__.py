@@ -89,12 +89,24 @@ def show(stage: Stage) -> None:
     signal.pause()
 
 
+#: What more to try, under what was said.
+STEWARD = """
+        as steward of the community, under Agreements: Our templates, Ceiling of SME Shield"""
+WALK = """. Under Agreements:
+          New agreement       choose a level, refine its sentences, look at what each reader would see, sign
+          Early warning by …  Amend: show less; What changes says to whom; once signed, the others' pictures change
+                              Suspend or Revoke: rows are gone at once; a certificate says what was taken back
+          Who can see what?   exact answers, with the clauses that give them
+          My ceiling          what no agreement may ever exceed
+        Who saw what: each access, the clause that allowed it, and its proof against the audit log"""
+
+
 def cast(stage: Stage) -> Iterator[tuple[str, Member, str]]:
     """Who is worth looking at: (role, member, what to look for)."""
     yield "MSSP", stage.one("mssp"), "sees its customers as one enterprise, each row at its owner's level"
-    yield "CERT", stage.one("cert"), "sees less: incidents, members as pseudonyms, hours instead of seconds"
+    yield "CERT", stage.one("cert"), "sees less: incidents, members as pseudonyms, hours instead of seconds" + STEWARD
     yield "ISP", stage.one("isp"), "sees days, sectors, families and networks"
-    yield "SME", stage.smes()[0], "sees only its own; revoke an agreement here and watch the others' pictures change"
+    yield "SME", stage.smes()[0], "sees only its own, and decides what the others see" + WALK
 
 
 def say(text: str) -> None:

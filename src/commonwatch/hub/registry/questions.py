@@ -67,7 +67,7 @@ class Questions:
             world = msgspec.structs.replace(_world(resolved, me, [old, new]), terms=terms, sites=sites)
             found = together([found, impact(old, new, world)])
             findings += [f for f in lint(draft, new, world) if f not in findings] if draft else []
-        partial = any(old.owner != me for old, _ in changes)
+        partial = isinstance(draft, CommunityCharter) or any(old.owner != me for old, _ in changes)
         return ImpactInfo(
             newly=found.newly, no_longer=found.no_longer, newly_counted=found.newly_counted,
             no_longer_counted=found.no_longer_counted, findings=tuple(findings), partial=partial,

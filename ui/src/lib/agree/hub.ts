@@ -31,7 +31,7 @@ export function withoutBlanks<D extends Document>(document: D): D {
 
 /** Faults a person has to mend. A key that is missing is filled in by the hub when the agreement is offered. */
 export function toMend(checked: Checked | null): Checked['problems'] {
-  return (checked?.problems ?? []).filter((p) => !/^\$\.(parties\[\d+\]|owner)\.key$/.test(p.path));
+  return (checked?.problems ?? []).filter((p) => !/^\$\.(parties\[\d+\]|owner|steward)\.key$/.test(p.path));
 }
 
 export function check(api: Api, document: Document | string, signal?: AbortSignal): Promise<Checked> {
@@ -154,6 +154,8 @@ export interface Impact {
   newly_counted?: Change[];
   no_longer_counted?: Change[];
   findings: Finding[];
+  /** Whether it says only what agreements that I may read would do. */
+  partial?: boolean;
 }
 
 export function impact(api: Api, document: Document, signal?: AbortSignal): Promise<Impact> {

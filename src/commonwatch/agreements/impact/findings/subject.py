@@ -7,11 +7,14 @@ from collections.abc import Iterator
 from commonwatch.agreements.document import Clause, CommunityCharter, Count, Document, Limit, Share
 from commonwatch.agreements.impact.boxes import Box
 from commonwatch.agreements.impact.counted import Cube
-from commonwatch.agreements.impact.findings.kinds import KINDS, Finding, Fix, KindName, Weight
+from commonwatch.agreements.impact.findings.kinds import KINDS, Finding, Fix, KindName, Patch, Weight
 from commonwatch.agreements.impact.regions import Contribution, Regions
 from commonwatch.agreements.impact.words import Witness, witness_of
 from commonwatch.agreements.impact.world import World
 from commonwatch.agreements.reader import ClauseRef
+
+#: Findings of clauses that show nothing by themselves: leaving one out hides nothing and shows nothing.
+USELESS: frozenset[KindName] = frozenset({"never-applies", "contained"})
 
 
 class Subject:
@@ -63,9 +66,16 @@ class Subject:
         self, kind: KindName, path: str, message: str, at: Box | Witness | None = None, *,
         about: tuple[ClauseRef, ...] = (), fix: Fix | None = None, weight: Weight | None = None,
     ) -> Finding:  # fmt: skip
-        """A finding; a box is turned into its lowest corner."""
+        """A finding; a box is turned into its lowest corner. A clause that is of no use can be left out at one go."""
         witness = witness_of(self.space.case(at)) if isinstance(at, Box) else at
+        if fix is None and kind in USELESS:
+            fix = self._leave_out(path)
         return Finding(
             kind=kind, weight=weight or KINDS[kind].weight, document=self.document.id, path=path, message=message,
             witness=witness, about=about, fix=fix,
         )  # fmt: skip
+
+    def _leave_out(self, path: str) -> Fix:
+        number = int(path.removeprefix("$.clauses[").partition("]")[0])
+        patch = Patch(self.document.id, "remove", f"/clauses/{number}")
+        return Fix(f"leave out [{self.document.clauses[number].id}]", (patch,))
