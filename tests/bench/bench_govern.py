@@ -164,6 +164,8 @@ def measure(count: int, rows: int) -> dict[str, Any]:
         seen = here.ask(reader(), Top(by="severity")).total
         first = time.perf_counter() - began
         queries = compare(store, here)
+        for query in governed().values():  # a snapshot has the columns asked for within the last minute
+            here.ask(reader(), query)
         began = time.perf_counter()
         here.warm(reader())
         snapshot = time.perf_counter() - began

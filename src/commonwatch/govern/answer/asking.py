@@ -79,7 +79,7 @@ class Asking:
         Kept tables hold nothing this reader may not see, so nothing needs to be kept from the question's predicates.
         """
         names = list(dict.fromkeys([*found.needs, *columns])) or ["event_class"]
-        within, kept = window or found.window, self.compiled.kept
+        within = window or found.window
         self.used |= set(names)
         if self.snapshot and self.snapshot.columns >= set(names):
             part = Part(names, within, found.shown, found.raw)
@@ -87,7 +87,7 @@ class Asking:
             if not live:
                 return exp.Subquery(this=tree, alias=exp.TableAlias(this=exp.to_identifier("v")))
         else:
-            tree = relation(self.store, kept, names, within, found.raw)
+            tree = relation(self.store, self.compiled.kept, names, within, found.raw)
         view = self.session.define(tree)
         view.set("alias", exp.TableAlias(this=exp.to_identifier("v")))
         return view

@@ -9,9 +9,12 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import count
+from typing import NamedTuple
+
+import numpy as np
 
 from commonwatch.agreements.compile import Compiled as CompiledDocuments
 from commonwatch.agreements.compile import Piece
@@ -25,7 +28,7 @@ from commonwatch.events.labels import Label
 from commonwatch.events.rungs import HOUR
 from commonwatch.govern.changes import Scope
 from commonwatch.govern.decide.decisions import Aged, Decision, held_levels, lowered, own_decision
-from commonwatch.govern.decide.table import Band, Book, Builder, Table, ranged
+from commonwatch.govern.decide.table import Band, Book, Builder, Lot, Table, ranged
 from commonwatch.govern.policy import KeySource, OwnerPolicy, PolicyView
 from commonwatch.govern.relation import Kept, keep
 from commonwatch.store import Handling, Store
@@ -88,6 +91,14 @@ class Compiled:
                 self._store.drop(name)
 
 
+class _Plan(NamedTuple):
+    """One reader's handlings in lots, and what they were put together from."""
+
+    state: tuple[int, int, int]
+    owners: dict[str, _Owner | None]
+    lots: Sequence[Lot]
+
+
 class Compiler:
     """Decision tables by (policy epoch, reader), compiled owner by owner; `only` keeps to one owner's events."""
 
@@ -96,6 +107,7 @@ class Compiler:
         self._lock = threading.RLock()
         self._tables: OrderedDict[tuple[int, Reader], tuple[int, Compiled]] = OrderedDict()
         self._books: dict[tuple[int, Reader], Book] = {}
+        self._plans: dict[Reader, _Plan] = {}
         self._owners: OrderedDict[tuple[str, Reader], _Owner] = OrderedDict()
         self._late: list[Reader] = []  # whose tables a question replaced before `withdraw` came
 
@@ -157,13 +169,27 @@ class Compiler:
 
     def _make(self, view: PolicyView, reader: Reader, handlings: Sequence[Handling]) -> Compiled:
         builder = Builder(reader, view.now, self._book(view, reader))
-        for handling in handlings:
-            owner = self._owner(view, reader, handling.owner)
-            if owner:
-                builder.add(
-                    handling.no, int(handling.label.tlp), owner.aged(handling.label, handling.held), owner.communities
-                )
+        for lot in self._lots(view, reader, handlings):
+            builder.add(lot)
         return Compiled(builder.table(), self._store, f"d{next(_SERIAL)}")
+
+    def _lots(self, view: PolicyView, reader: Reader, handlings: Sequence[Handling]) -> Sequence[Lot]:
+        """The handlings in lots; known ones while policy, handlings and every owner's compiled part are the same."""
+        owners = {name: self._owner(view, reader, name) for name in dict.fromkeys(h.owner for h in handlings)}
+        state = view.epoch, len(handlings), self._store.removals
+        known = self._plans.get(reader)
+        if known and known.state == state and _same(known.owners, owners):
+            return known.lots
+        alike: dict[int, tuple[_Owner, Sequence[Aged], list[tuple[int, int]]]] = {}
+        for handling in handlings:
+            if owner := owners[handling.owner]:
+                pieces = owner.aged(handling.label, handling.held)
+                lot = alike.setdefault(id(pieces), (owner, pieces, []))
+                lot[2].append((handling.no, int(handling.label.tlp)))
+        lots = [_lot(rows, pieces, owner.communities) for owner, pieces, rows in alike.values()]
+        self._plans = {r: p for r, p in self._plans.items() if p.state[0] == view.epoch}
+        self._plans[reader] = _Plan(state, owners, lots)
+        return lots
 
     def _book(self, view: PolicyView, reader: Reader) -> Book:
         """The reader's numbers under this epoch; those of older epochs are forgotten."""
@@ -183,6 +209,17 @@ class Compiler:
             if len(self._owners) > _OWNERS:
                 self._owners.popitem(last=False)
         return known
+
+
+def _lot(rows: Sequence[tuple[int, int]], pieces: Sequence[Aged], communities: Mapping[str, str]) -> Lot:
+    """A lot of (handling, TLP) rows."""
+    handlings, tlps = np.array(rows, np.int64).T
+    return Lot(handlings, tlps, pieces, communities)
+
+
+def _same(before: Mapping[str, _Owner | None], now: Mapping[str, _Owner | None]) -> bool:
+    """Whether every owner's compiled part is still the very same."""
+    return before.keys() == now.keys() and all(before[name] is owner for name, owner in now.items())
 
 
 def standing(view: PolicyView, reader: Reader) -> Reader:

@@ -30,6 +30,8 @@ MAX_BANDS = 12
 ORG_DIMS = ("org", "sector", "region", "size")
 _ATTRIBUTES: dict[str, FieldName] = {"sector": "owner_sector", "region": "owner_region", "size": "owner_size"}
 Ints = npt.NDArray[np.int64]
+Buckets = tuple[tuple[int, int], ...]
+Numbered = tuple[tuple[int, int, int], ...]
 
 
 class Token(NamedTuple):
@@ -96,6 +98,7 @@ class Book:
         self._communities: Mapping[str, str] = {}
         self._numbers: dict[int, int] = {}
         self._merged: dict[tuple[int, ...], tuple[Decision, Sequence[Decision]]] = {}
+        self._laid: dict[int, tuple[Sequence[Aged], Buckets, Numbered]] = {}
         self.decisions: list[Decision] = []
         self.tokens: dict[Token, int] = {}
         self.texts: dict[str, dict[str | Token, int]] = {dim: {} for dim in ORG_DIMS}
@@ -121,6 +124,16 @@ class Book:
         if key not in self._merged:
             self._merged[key] = both(decisions), tuple(decisions)
         return self._merged[key][0]
+
+    def laid(self, pieces: Sequence[Aged], now: int, communities: Mapping[str, str]) -> Numbered:
+        """(start, end, number) of each stretch of event times at `now`: worked out anew only where a cut moved."""
+        buckets = tuple(cut.bucket(now) for cut in cuts(pieces) if cut) if len(pieces) > 1 else ()
+        known = self._laid.get(id(pieces))
+        if known is None or known[1] != buckets:
+            found = stretches(pieces, now, self.merge)
+            numbered = tuple((s.start, s.end, self.number(s.decision, communities)) for s in found)
+            known = self._laid[id(pieces)] = pieces, buckets, numbered
+        return known[2]
 
     def _row(self, decision: Decision, no: int) -> dict[str, int | None]:
         levels = decision.levels
@@ -185,27 +198,31 @@ class Book:
         }
 
 
+class Lot(NamedTuple):
+    """Handlings of one owner to which the same pieces apply; `communities`: clause -> that of its shared pseudonyms."""
+
+    handlings: Ints
+    tlps: Ints
+    pieces: Sequence[Aged]
+    communities: Mapping[str, str]
+
+
 class Builder:
     """Lays the decisions of one reader out on handlings and event times, at one instant."""
 
     def __init__(self, reader: Reader, now: int, book: Book) -> None:
         self._reader, self._now, self._book = reader, now, book
-        self._laid: dict[int, tuple[tuple[int, int, int], ...]] = {}
-        self._rows: list[tuple[int, int, int, int, int]] = []
+        self._rows: list[Ints] = []
         self._cuts: set[Cut] = set()
 
-    def add(self, handling: int, tlp: int, pieces: Sequence[Aged], communities: Mapping[str, str]) -> None:
-        """The pieces of one handling; `communities`: clause -> community of its shared pseudonyms.
-
-        Equal lists (the same object) are laid out once.
-        """
-        laid = self._laid.get(id(pieces))
-        if laid is None:
-            found = stretches(pieces, self._now, self._book.merge)
-            self._cuts.update(cut for cut in cuts(pieces) if cut)
-            numbered = ((s.start, s.end, self._book.number(s.decision, communities)) for s in found)
-            laid = self._laid[id(pieces)] = tuple(numbered)
-        self._rows.extend((start, end, handling, tlp, dno) for start, end, dno in laid)
+    def add(self, lot: Lot) -> None:
+        """The pieces of handlings that are alike: laid out once."""
+        if len(lot.pieces) > 1:
+            self._cuts.update(cut for cut in cuts(lot.pieces) if cut)
+        for start, end, dno in self._book.laid(lot.pieces, self._now, lot.communities):
+            rows = np.empty((5, len(lot.handlings)), np.int64)
+            rows[0], rows[1], rows[2], rows[3], rows[4] = start, end, lot.handlings, lot.tlps, dno
+            self._rows.append(rows)
 
     def table(self) -> Table:
         """The finished table."""
@@ -233,10 +250,11 @@ def _form(field: FieldName, precision: int) -> str:
     return "name"
 
 
-def _bands(rows: list[tuple[int, int, int, int, int]], parameters: dict[str, pa.Array]) -> list[Band]:
+def _bands(rows: list[Ints], parameters: dict[str, pa.Array]) -> list[Band]:
     if not rows:
         return []
-    start, end, handling, tlp, dno = np.array(rows, np.int64).T
+    together = np.concatenate(rows, axis=1)
+    start, end, handling, tlp, dno = together[:, np.argsort(together[2], kind="stable")]
     cuts = np.unique(np.concatenate((start, end)))
     if len(cuts) - 1 > MAX_BANDS:
         ranged = _rows(handling, tlp, dno, parameters)
