@@ -21,7 +21,7 @@ FEW = {
     "duplicate family": 400,
     "wrong sensitivity": 400,
     "budget not split": 700,
-    "15 % less noise": 1_500,
+    "15 % less noise": 4_000,
 }
 
 
