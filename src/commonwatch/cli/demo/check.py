@@ -201,7 +201,7 @@ def _arrived(claim: _Claims, found: Report) -> None:
 
 
 class Watcher:
-    """An open notice stream; remembers when the first `epoch` notice came."""
+    """An open notice stream; remembers when it was told: `epoch`, or `bye` where the change touches its reader."""
 
     def __init__(self, browser: Browser) -> None:
         self.opened, self.epoch_at = threading.Event(), 0.0
@@ -216,7 +216,7 @@ class Watcher:
         ):
             for line in answer.iter_lines():
                 self.opened.set()
-                if line.replace(" ", "") == "event:epoch":
+                if line.replace(" ", "") in {"event:epoch", "event:bye"}:
                     self.epoch_at = self.epoch_at or time.monotonic()
                     return
 

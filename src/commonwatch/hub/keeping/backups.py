@@ -14,15 +14,22 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Protocol
 
 import msgspec
 
 from commonwatch.govern.policy import PolicyView
 from commonwatch.hub.keeping.retention import DAY, days_of
 from commonwatch.hub.settings import Settings
-from commonwatch.store import Store
 
 MANIFEST = "manifest.json"
+
+
+class Settles(Protocol):
+    """All that a backup may do with the store before its files are copied. It reads no event."""
+
+    def checkpoint(self) -> None:
+        """Everything stored is in the files."""
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,7 +43,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     metadata: str
 
 
-def back_up(settings: Settings, store: Store, view: PolicyView) -> Path:
+def back_up(settings: Settings, store: Settles, view: PolicyView) -> Path:
     """Copy a hub that does not serve meanwhile into a new folder under `backups`; that folder."""
     stamp = dt.datetime.fromtimestamp(view.now / 1_000_000, dt.UTC).strftime("%Y%m%dT%H%M%SZ")
     folder = settings.backups / f"hub-{stamp}"

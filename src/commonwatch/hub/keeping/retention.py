@@ -8,7 +8,8 @@ What was made from deleted rows goes through a new policy epoch, as after a revo
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Protocol
 
 from commonwatch.agreements.effective import LiveAgreement
 from commonwatch.govern.policy import PolicyView
@@ -17,7 +18,6 @@ from commonwatch.hub.meta import epoch as epochs
 from commonwatch.hub.meta.clock import MICROS
 from commonwatch.hub.meta.outbox import record
 from commonwatch.hub.notifications import notify
-from commonwatch.store import Store
 
 DAY = 86_400 * MICROS
 GRACE_DAYS = 7
@@ -41,10 +41,17 @@ def moments(view: PolicyView) -> dict[str, int]:
     return {owner: today - kept * DAY for owner, kept in days.items() if kept is not None}
 
 
+class Erases(Protocol):
+    """All that retention may do with stored events: let them go. It reads none."""
+
+    def erase(self, old: Mapping[str, int]) -> dict[str, int]:
+        """Delete owners' rows from before a moment each, without a byte left; rows deleted, by owner."""
+
+
 class Retention:
     """The job."""
 
-    def __init__(self, core: Core, store: Store) -> None:
+    def __init__(self, core: Core, store: Erases) -> None:
         self._core, self._store = core, store
 
     def run(self) -> int:
