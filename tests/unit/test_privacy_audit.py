@@ -17,7 +17,7 @@ from commonwatch.privacy.release.noise import gaussian
 
 #: Runs a side that suffice, at a false alarm in a thousand.
 FEW = {
-    "no truncation": 250,
+    "no truncation": 600,
     "duplicate family": 400,
     "wrong sensitivity": 400,
     "budget not split": 700,
