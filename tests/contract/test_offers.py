@@ -96,9 +96,11 @@ def test_what_is_left_out_follows_from_what_the_hub_knows(hall: Hall) -> None:
     first = hall.office.documents.standing("acme-service")
     plain = agreement(title="Amended")
     del plain["version"]
+    plain["parties"][0]["name"] = "acme"
     offer = hall.offers.offer(hall.msp, plain)
     frozen = decode(unb64(offer.payload))
     assert (frozen.version, frozen.previous) == (2, first.hash)
+    assert frozen.parties[0].name == "Acme"
     assert [p.key for p in offer.parties] == [hall.key("acme").thumbprint, hall.key("msp").thumbprint]
     hall.offers.sign(hall.acme, offer.hash, None)
     assert hall.live()["acme-service"] == (1, "active")

@@ -322,3 +322,20 @@ def test_a_community_is_told_to_its_members_alone_and_its_steward_knows_it(clien
     assert told("alder") == [("valley", False)]
     assert told("cedar") == [("valley", True)]
     assert told("dune") == [("hills", True), ("valley", False)]
+
+
+def test_every_graded_level_becomes_an_agreement_that_its_parties_sign(clients: dict[str, TestClient[Any]]) -> None:
+    template = clients["alder"].get("/api/templates/sme-member").json()
+    assert [level["title"] for level in template["levels"]] == [
+        "Warn me only", "Be counted in the crowd", "Share with my peers under pseudonym",
+        "Full help from my security provider", "Full help plus the CERT on incidents",
+    ]  # fmt: skip
+    for level in range(5):
+        body = {"level": level, "parameters": {**VALUES, "community": "valley"}}
+        made = clients["alder"].post("/api/templates/sme-member/instantiate", json=body).json()
+        assert made["ready"], made["problems"]
+        document = {**made["document"], "id": f"level-{level}"}
+        offer = clients["alder"].post("/api/agreements/offer", json={"document": document}).json()
+        for org in offer["awaiting"]:
+            offer = clients[org].post(f"/api/agreements/{offer['hash']}/sign", json={"held": True}).json()
+        assert offer["state"] == "agreed", offer

@@ -124,6 +124,9 @@ def test_an_agreement_lives_from_offer_to_record_by_commands(village: Village, r
     assert run("birch", "export", "valley-warning", "--out", record)[0] == 0
     status, out, _ = run("birch", "verify", record)
     assert (status, "revoke stated by birch" in out, "version 1 is revoked" in out) == (0, True, True)
+    page = village.folder / "record.html"
+    assert run("birch", "print", record, "--out", str(page))[0] == 0
+    assert SigningKey.from_jwk(json.loads(Path(village.key("birch")).read_text())).thumbprint in page.read_text()
     village.hub.core.drain.run()
     kinds = {line.split("\t")[2] for line in run("alder", "history", "valley-warning")[1].splitlines()}
     steps = (

@@ -126,6 +126,7 @@ def _keygen(args: argparse.Namespace) -> int:
     except OSError as error:
         raise InvalidInput(f"the key cannot be written: {error.strerror}", where=args.file) from None
     print(key.thumbprint)
+    print(f"public half, for `commonwatch hub org key ORG --public`: {key.public.hex()}", file=sys.stderr)
     return 0
 
 

@@ -38,14 +38,19 @@ class Proven(msgspec.Struct, frozen=True):
     standing: LiveAgreement | None
 
 
-def prove(text: str, now: int) -> Proven:
-    """Verify a record (JSON). `now`: microseconds UTC, for the state. Raises SignatureError or InvalidInput."""
+def record_from(text: str) -> Record:
+    """A record from JSON; nothing in it is verified yet. Raises SignatureError or InvalidInput."""
     if len(text) > MAX_BYTES:
         raise SignatureError(f"the record has more than {MAX_BYTES} bytes")
     try:
-        record = msgspec.convert(from_json(text), type=Record)
+        return msgspec.convert(from_json(text), type=Record)
     except msgspec.ValidationError as error:
         raise SignatureError(f"not a record: {error}", todo="get it with `commonwatch agreement export`") from None
+
+
+def prove(text: str, now: int) -> Proven:
+    """Verify a record (JSON). `now`: microseconds UTC, for the state. Raises SignatureError or InvalidInput."""
+    record = record_from(text)
     documents = tuple(verify_document(envelope) for envelope in record.documents)
     statements = tuple(verify_statement(envelope) for envelope in record.statements)
     links = [(d.document, d.digest) for d in documents if isinstance(d.document, Agreement)]

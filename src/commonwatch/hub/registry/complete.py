@@ -1,6 +1,7 @@
 """Documents as people write them, completed with what the hub knows: names, keys, the next version of a chain.
 
-Rules: only what is missing or blank is filled in, nothing that is there is touched; a key is one that its organisation
+Rules: only what is missing or blank is filled in, nothing that is there is touched; a name that only repeats the id is
+blank; a key is one that its organisation
 registered here. The completed document is checked like any other before anybody signs it.
 """
 
@@ -55,7 +56,7 @@ def complete(session: Session, plain: Plain, key_of: Callable[[str], str]) -> No
     for signer in signers_in(plain):
         if "key" not in signer:
             signer["key"] = key_of(signer["id"])
-        if "name" not in signer:
+        if signer.get("name") in {None, signer["id"]}:
             row = session.get(Organisation, signer["id"])
             signer["name"] = row.name if row else signer["id"]
 
