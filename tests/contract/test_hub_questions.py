@@ -181,6 +181,10 @@ def test_the_command_asks_a_hub_what_a_draft_or_an_end_would_do(
         http.headers["Authorization"] = f"Bearer {town.tokens['alder']}"
         monkeypatch.setattr(Client, "send", lambda _, method, path, **more: http.request(method, path, **more))
         draft = ["agreement", "impact", str(file), "--hub", "--url", "http://hub.example"]
+        bare = tmp_path / "bare.json"
+        bare.write_text(json.dumps(amended(user="pseudonym")), "utf-8")
+        assert main(["agreement", "impact", str(bare), *draft[3:]]) == 1, "the hub fills in names and keys"
+        assert "user name as a pseudonym" in capsys.readouterr().out
         assert main(draft) == 1
         assert "Newly shown to organisation birch, for research" in capsys.readouterr().out
         assert main([*draft, "--ends"]) == 0

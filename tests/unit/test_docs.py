@@ -39,5 +39,7 @@ def test_links_between_pages_lead_somewhere(root: Path) -> None:
 
 def test_no_change_is_told_twice(root: Path) -> None:
     """The changelog is merged by union: what two sides moved may stand twice."""
-    lines = [line for line in (root / "CHANGELOG.md").read_text("utf-8").splitlines() if line.startswith(("- ", "####"))]
+    lines = [
+        line for line in (root / "CHANGELOG.md").read_text("utf-8").splitlines() if line.startswith(("- ", "####"))
+    ]
     assert sorted(line for line in set(lines) if lines.count(line) > 1) == []

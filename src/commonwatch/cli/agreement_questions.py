@@ -27,6 +27,7 @@ from commonwatch.agreements.impact.world import World
 from commonwatch.agreements.lattice import WITHHELD, points
 from commonwatch.agreements.reader import Reader
 from commonwatch.cli import client
+from commonwatch.cli.files import is_envelope, text
 from commonwatch.errors import InvalidInput, NotFound
 from commonwatch.events.fields import FIELDS
 from commonwatch.events.labels import CLASS_WORDS, SEVERITY_WORDS, TLP_WORDS
@@ -66,7 +67,7 @@ def _impact(args: argparse.Namespace, read: Read) -> Impact:
     if len(args.files) > (1 if alone else 2):
         raise InvalidInput("too many documents", where="FILE", todo="give OLD and NEW, or one with an option")
     if args.hub:
-        return _hub_impact(args, read(args.files[0]))
+        return _hub_impact(args, read)
     documents = [checked(read(file)) for file in args.files]
     beside = [checked(read(file)) for file in args.beside]
     if args.against_charter:
@@ -76,9 +77,12 @@ def _impact(args: argparse.Namespace, read: Read) -> Impact:
     return between([*beside, *documents[:-1]], [*beside, documents[-1]], args)
 
 
-def _hub_impact(args: argparse.Namespace, document: Document) -> Impact:
-    """What a hub says that a document, or its end, would do to what is in force there."""
-    asked = {"without": document.id} if args.ends else {"document": plain(document)}
+def _hub_impact(args: argparse.Namespace, read: Read) -> Impact:
+    """What a hub says that a document, or its end, would do to what is in force there. It fills in names and keys."""
+    source = text(args.files[0])
+    asked: dict[str, Any] = {"document": plain(read(args.files[0])) if is_envelope(source) else source}
+    if args.ends:
+        asked = {"without": read(args.files[0]).id}
     with client.Client.of(args) as hub:
         answer = hub.post("/api/agreements/impact", asked)
     if answer["partial"]:
