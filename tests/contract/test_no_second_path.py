@@ -11,8 +11,10 @@ import pytest
 
 from scenario.live import Live, simulated_member
 
-#: Who may name the store: govern asks it, intake writes to it, the composition root opens it.
-MAY = {"govern", "hub/intake.py", "hub/compose.py"}
+#: Who may name the store: govern asks it, intake writes to it, the composition root opens it; keeping has it erase rows
+#: and settle its files, and asks it nothing (`test_keeping_asks_the_store_nothing`).
+KEEPING = {"hub/keeping/backups.py": {"checkpoint"}, "hub/keeping/retention.py": {"erase"}}
+MAY = {"govern", "hub/intake.py", "hub/compose.py", *KEEPING}
 
 
 def names_the_store(path: Path) -> bool:
@@ -30,6 +32,17 @@ def test_only_govern_intake_and_the_composition_root_name_the_store(root: Path) 
     found = {p.relative_to(source).as_posix() for p in source.rglob("*.py") if names_the_store(p)}
     others = {name for name in found if name.split("/")[0] not in {"store", "govern"} and name not in MAY}
     assert not others
+
+
+@pytest.mark.parametrize(("module", "allowed"), KEEPING.items(), ids=list(KEEPING))
+def test_keeping_asks_the_store_nothing(root: Path, module: str, allowed: set[str]) -> None:
+    tree = ast.parse((root / "src" / "commonwatch" / module).read_text("utf-8"))
+    used = {
+        node.attr
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute) and ast.unparse(node.value) in {"store", "self._store"}
+    }
+    assert used == allowed
 
 
 @pytest.mark.timeout(240)
