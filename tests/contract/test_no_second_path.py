@@ -11,10 +11,10 @@ import pytest
 
 from scenario.live import Live, simulated_member
 
-#: Who may name the store: govern asks it, intake writes to it, the composition root opens it; keeping has it erase rows
-#: and settle its files, and asks it nothing (`test_keeping_asks_the_store_nothing`).
+#: Who may name the store: govern asks it, intake writes to it, the composition root opens it.
+MAY = {"govern", "hub/intake.py", "hub/compose.py"}
+#: Keeping has the store erase rows and settle its files, and asks it nothing.
 KEEPING = {"hub/keeping/backups.py": {"checkpoint"}, "hub/keeping/retention.py": {"erase"}}
-MAY = {"govern", "hub/intake.py", "hub/compose.py", *KEEPING}
 
 
 def names_the_store(path: Path) -> bool:

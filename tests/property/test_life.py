@@ -7,7 +7,6 @@ policy, the offers, each party's notifications and the audit entries are compare
 from __future__ import annotations
 
 import datetime as dt
-import os
 import shutil
 import tempfile
 from collections import Counter
@@ -292,7 +291,11 @@ def founded(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_whatever_happens_in_whatever_order_the_hub_and_the_model_agree(founded: Path) -> None:
-    """Few and short walks in the gate, many and long ones with `COMMONWATCH_HYPOTHESIS=long`."""
     Life.home = founded
-    many, steps = (300, 50) if os.environ.get("COMMONWATCH_HYPOTHESIS") == "long" else (7, 20)
-    run_state_machine_as_test(Life, settings=settings(QUICK, max_examples=many, stateful_step_count=steps))
+    run_state_machine_as_test(Life, settings=settings(QUICK, max_examples=7, stateful_step_count=20))
+
+
+@pytest.mark.slow
+def test_the_same_for_long(founded: Path) -> None:
+    Life.home = founded
+    run_state_machine_as_test(Life, settings=settings(QUICK, max_examples=300, stateful_step_count=50))
