@@ -71,7 +71,7 @@ def opened(browser: Browser, hub: StandIn, **options: Any) -> Iterator[Page]:
     page.on("request", requested)
     yield page
     context.close()
-    assert faults == []
+    assert faults == [], faults
 
 
 def enter(page: Page, hub: StandIn, role: str = "mssp", where: str = "") -> None:

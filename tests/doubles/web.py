@@ -27,6 +27,7 @@ from commonwatch.web.ports import (
     CommunityInfo,
     Directory,
     GatewayInfo,
+    GivenBy,
     ImpactInfo,
     NotificationInfo,
     PersonInfo,
@@ -34,6 +35,7 @@ from commonwatch.web.ports import (
     Principal,
     ServiceInfo,
     SessionInfo,
+    TakenIn,
     TokenInfo,
     WhatSees,
 )
@@ -284,6 +286,16 @@ class Previews:
         return []
 
 
+class Given:
+    """Nobody gave anything."""
+
+    def take(self, principal: Principal, body: bytes, name: str, tlp: str) -> TakenIn:
+        raise NotPermitted("nothing is taken in here", todo="give it to a hub")
+
+    def sources(self, principal: Principal) -> Sequence[GivenBy]:
+        return []
+
+
 class Questions:
     """Nobody shares anything."""
 
@@ -361,7 +373,7 @@ def ports(**changed: Any) -> Ports:
         "govern": Govern(), "explainer": None, "accounts": Accounts(), "agreements": Agreements(), "gateways": Gateways(), "withdrawals": Withdrawals(),
         "notices": Notices(), "notifications": Notifications(), "accesses": Accesses(), "drafts": None, "templates": None, "offers": None, "audit": Audit(), "intelligence": Intelligence(), "epoch": lambda: 3, "now": lambda: 7,
         "lives": None, "signing_keys": None,
-        "previews": Previews(), "questions": Questions(),
+        "previews": Previews(), "questions": Questions(), "given": Given(),
     }  # fmt: skip
     return Ports(**{**made, **changed})
 

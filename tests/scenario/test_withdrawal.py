@@ -40,6 +40,14 @@ def kept(hub: Hub) -> set[str]:
     return {name for (name,) in rows.fetchall()}
 
 
+def gone_soon(hub: Hub, before: set[str]) -> bool:
+    """Whether none of these tables is left within a second: a question under way lets go of its own when it ends."""
+    end = time.monotonic() + 1
+    while kept(hub) & before and time.monotonic() < end:
+        time.sleep(0.02)
+    return not kept(hub) & before
+
+
 def published(hub: Hub) -> set[bool]:
     """Of every object version kept for birch about an indicator: whether it says revoked."""
     query = "SELECT body FROM version WHERE audience = 'birch detect' AND of != ''"
@@ -82,7 +90,7 @@ def test_a_revocation_leaves_nothing_derived_and_is_certified(town: Town, tmp_pa
         person = hub.core.accounts.session(town.sessions["birch"])
         took = asyncio.run(revoke_while_streaming(hub, person))
         assert took < 1
-        assert not kept(hub) & before, "no table of the old policy is left"
+        assert gone_soon(hub, before), "no table of the old policy is left once whoever was reading has ended"
         assert not hub.govern._shelf._kept
         assert not hub.govern._snapshots._kept
         first = certified(hub, 1)

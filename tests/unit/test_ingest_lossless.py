@@ -10,7 +10,7 @@ from commonwatch.ingest import Counters, Parsed, read_file
 from strategies.corpus import cases, corpus_source, outcomes_of, table_formats
 
 #: Formats and what they have no place for.
-LACKING = {"crowdsec": {"file_sha256", "file_path"}}
+LACKING = {"crowdsec": {"file_sha256", "file_path"}, "misp": {"file_path"}, "stix_bundle": {"dst_user"}}
 KEPT = ("file_sha256", "file_path", "url", "domain", "dst_user")
 
 

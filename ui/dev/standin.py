@@ -52,6 +52,10 @@ TYPES = {
 #: What nothing happens in here: no offers, drafts or notifications; one key, held by the hub.
 QUIET: dict[str, Any] = {
     "offers": [], "drafts": [], "duties": [], "notifications": {"unseen": 0, "notifications": []},
+    "directory": {"services": [], "communities": []},
+    "accesses/summary": {
+        "readers": [], "agreements": [], "clauses": [], "surfaces": [], "days": [], "words": {}, "names": {}, "uses": 0,
+    },
     "keys": [{"thumbprint": "k" * 43, "public": "p" * 43, "held": True, "added": 0, "ended": None}],
 }  # fmt: skip
 PAGES = {"", "welcome", "login", "setup", "explore", "agreements", "indicators", "alerts", "gateways", "audit"}
