@@ -218,6 +218,7 @@ def test_the_command_says_in_words_what_the_hub_answers(
     hub: Hub, town: Town, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "draft.json").write_text(json.dumps(draft()))
+    monkeypatch.setenv("COLUMNS", "160")
     monkeypatch.setenv("COMMONWATCH_URL", "http://testserver.local")
     monkeypatch.setenv("COMMONWATCH_TOKEN", town.tokens["alder"])
     with TestClient(hub.app()) as app:

@@ -142,8 +142,9 @@ def state(folder: StateFolder) -> tuple[Any, ...]:
 
 
 def test_before_enrolment_the_words_say_who_would_see_what_and_why_not(
-    log: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    log: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("COLUMNS", "160")
     limit = {"kind": "limit", "id": "no-urls", "fields": {"url": "withheld"}}
     path = draft(tmp_path)
     document = json.loads(path.read_text())
