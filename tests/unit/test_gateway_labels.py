@@ -14,7 +14,7 @@ from commonwatch.errors import CommonwatchError, InvalidInput, SignatureError
 from commonwatch.events.event import Event
 from commonwatch.events.labels import EventClass, Tlp
 from commonwatch.gateway.journal import Journal
-from commonwatch.gateway.labels import labeller_of
+from commonwatch.gateway.labels import checked, labeller_of
 from commonwatch.ingest.rules import read_rules
 from commonwatch.ingest.signed_rules import sign_rules
 
@@ -70,6 +70,12 @@ def test_versions_go_up_only(journal: Journal) -> None:
         with pytest.raises(InvalidInput, match="does not follow version 2"):
             labeller_of(older, KEYS, journal)
     assert labeller_of(signed(3, tlp="clear"), KEYS, journal).version == 3
+
+
+def test_looking_at_rules_does_not_take_them_into_use(journal: Journal) -> None:
+    labeller_of(signed(2), KEYS, journal)
+    assert checked(signed(5), KEYS, journal).rules.version == 5
+    assert labeller_of(signed(3), KEYS, journal).version == 3
 
 
 def test_the_command_signs_what_a_gateway_accepts(

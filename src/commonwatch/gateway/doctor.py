@@ -10,7 +10,7 @@ import shutil
 import socket
 import stat
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -21,7 +21,7 @@ from commonwatch.gateway.clock import Clock
 from commonwatch.gateway.downlink.policy import PolicyKeeper
 from commonwatch.gateway.edge import edge_keys
 from commonwatch.gateway.journal import Journal
-from commonwatch.gateway.labels import labeller_of
+from commonwatch.gateway.labels import checked
 from commonwatch.gateway.link import hub_time
 from commonwatch.gateway.listening.listeners import address_of
 from commonwatch.gateway.report import declared_mappings, geo_table, labelling_file, own_networks
@@ -116,13 +116,19 @@ def _policy(folder: StateFolder, identity: Identity, settings: Settings) -> Iter
         else:
             yield Finding("agreements", "ok", f"snapshot {keeper.number}, {len(held.documents)} documents")
         yield _settled(
-            "labelling rules", lambda: labeller_of(labelling_file(folder, settings), keeper.owner_keys(), journal)
+            "labelling rules", lambda: _rules(labelling_file(folder, settings), keeper.owner_keys(), journal)
         )
     finally:
         journal.close()
     yield _settled("own networks", lambda: own_networks(settings))
     yield _settled("table of places", lambda: geo_table(folder, settings))
     yield _settled("declared mappings", lambda: declared_mappings(folder, settings))
+
+
+def _rules(data: bytes | None, keys: Collection[str], journal: Journal) -> None:
+    """Check labelling rules without taking them into use."""
+    if data is not None:
+        checked(data, keys, journal)
 
 
 def _settled(what: str, read: Callable[[], object]) -> Finding:

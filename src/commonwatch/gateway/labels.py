@@ -13,7 +13,7 @@ from collections.abc import Collection
 from commonwatch.errors import InvalidInput
 from commonwatch.gateway.journal import Journal
 from commonwatch.ingest.labelling import Labeller
-from commonwatch.ingest.rules import Rules, default_rules
+from commonwatch.ingest.rules import default_rules
 from commonwatch.ingest.signed_rules import SignedRules, is_signed, open_rules
 
 USED = "labelling-rules"
@@ -21,17 +21,21 @@ USED = "labelling-rules"
 
 def labeller_of(data: bytes | None, keys: Collection[str], journal: Journal) -> Labeller:
     """The labeller by these signed rules (None: the default ones). `keys` are thumbprints of the owner's keys."""
-    return Labeller(default_rules() if data is None else _owned(data, keys, journal))
+    if data is None:
+        return Labeller(default_rules())
+    signed = checked(data, keys, journal)
+    journal.remember(USED, _mark(signed))
+    return Labeller(signed.rules)
 
 
-def _owned(data: bytes, keys: Collection[str], journal: Journal) -> Rules:
+def checked(data: bytes, keys: Collection[str], journal: Journal) -> SignedRules:
+    """The owner's rules, if a gateway may work by them. Changes nothing. Raises InvalidInput, SignatureError."""
     if not is_signed(data):
         todo = "sign it: commonwatch gateway labels sign FILE --key KEY --out FILE"
         raise InvalidInput("labelling rules must be signed by their owner", where="settings.toml: labels", todo=todo)
     signed = open_rules(data, keys)
     _check_newer(signed, journal)
-    journal.remember(USED, _mark(signed))
-    return signed.rules
+    return signed
 
 
 def _check_newer(signed: SignedRules, journal: Journal) -> None:
