@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from commonwatch.detect.outbreak import GAP, Onset, findings, onsets
+from commonwatch.detect.outbreak.onsets import GAP, Onset, findings, onsets
 from commonwatch.detect.ports import Sighting
 
 HOUR = 3_600_000_000

@@ -7,7 +7,7 @@ import pytest
 
 from commonwatch.agreements.reader import Reader
 from commonwatch.detect.alert import DAY, HOUR, Alert, Finding, Origin, advance
-from commonwatch.detect.outbreak import counted, findings, k_of, onsets
+from commonwatch.detect.outbreak.onsets import counted, findings, k_of, onsets
 from commonwatch.detect.ports import Active, Sighting
 from commonwatch.detect.watch import Watch
 from commonwatch.errors import Unavailable

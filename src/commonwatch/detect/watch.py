@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 
 from commonwatch.agreements.reader import Reader
 from commonwatch.detect.alert import DAY, LIVE, Alert, Origin, advance
-from commonwatch.detect.outbreak import GAP, counted, findings, onsets
+from commonwatch.detect.outbreak.onsets import GAP, counted, findings, onsets
 from commonwatch.detect.ports import AlertStore, Governed
 
 #: How far back is looked: a gap before the oldest onset that can still matter, and some days more.
