@@ -11,6 +11,8 @@ import time
 from concurrent.futures import ProcessPoolExecutor
 from typing import TYPE_CHECKING
 
+from commonwatch.cli.privacy import plan
+
 if TYPE_CHECKING:
     from commonwatch.privacy.audit.measure import Finding
 
@@ -27,6 +29,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     audit.add_argument("--faults", action="store_true", help="audit planted faults as well: each must be caught")
     audit.add_argument("--json", action="store_true")
     audit.set_defaults(run=_audit)
+    plan.add(subs)
 
 
 def _audit(args: argparse.Namespace) -> int:

@@ -60,13 +60,13 @@ def _matrices(
 ) -> tuple[Floats, Floats]:
     """c_B, and J_BA = 2 W_A / Delta_A^2 where B <= A; only subspaces that some view needs."""
     needed = [b for b in every(axes) if any(below(b, view) for view in views)]
-    cost = np.array([sum(w * _share_of(axes, a, b) for a, w in views.items() if below(b, a)) for b in needed])
+    cost = np.array([sum(w * share_of(axes, a, b) for a, w in views.items() if below(b, a)) for b in needed])
     precise = [2 * cells_per(axes, a) / delta2(axes, family, k, a) for a in candidates]
     gain = np.array([[x if below(b, a) else 0.0 for a, x in zip(candidates, precise, strict=True)] for b in needed])
     return cost, gain
 
 
-def _share_of(axes: Sequence[Axis], view: Levels, subspace: Levels) -> float:
+def share_of(axes: Sequence[Axis], view: Levels, subspace: Levels) -> float:
     """c_AB: product over axes of b(A)^2 dim(B) / n."""
     parts = zip(axes, view, subspace, strict=True)
     return float(np.prod([axis.blocks[a] ** 2 * axis.dims[b] / axis.size for axis, a, b in parts]))
