@@ -8,6 +8,7 @@ truncated network; times and counts are those this reader is shown.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import lru_cache, partial
 from typing import Any, Literal, NamedTuple, Protocol
 
 import msgspec
@@ -84,6 +85,8 @@ class _Source(NamedTuple):
 
 #: By kind and value: one row of totals for each source it was found in.
 Found = dict[tuple[ObservableKind, str], list[dict[str, Any]]]
+#: The clauses behind the decisions of these numbers, and whether there are others.
+_Behind = Callable[[frozenset[int]], tuple[tuple[ClauseRef, ...], bool]]
 #: Told of each observable's kind and value, and the numbers of the decisions that show it.
 Note = Callable[[ObservableKind, str, frozenset[int]], None]
 _BESIDE: tuple[FieldName, ...] = ("time", "owner", "volume", "severity", "signature", "malware")
@@ -165,7 +168,8 @@ def _told(found: Found, held: Held) -> list[Observable]:
     if held.note:
         for (kind, value), rows in found.items():
             held.note(kind, value, frozenset(dno for row in rows for dno in row["dno"]))
-    made = (_observable(held.asking, kind, value, rows) for (kind, value), rows in sorted(found.items()))
+    behind = lru_cache(maxsize=None)(partial(_clauses, held.asking))
+    made = (_observable(behind, kind, value, rows) for (kind, value), rows in sorted(found.items()))
     return [_bound(seen, held.binding) for seen in made]
 
 
@@ -324,11 +328,11 @@ def _bound(seen: Observable, binding: Binding) -> Observable:
     return msgspec.structs.replace(seen, terms=binding.terms(seen.clauses, hidden=seen.hidden))
 
 
-def _observable(asking: Asking, kind: ObservableKind, value: str, rows: Sequence[dict[str, Any]]) -> Observable:
+def _observable(behind: _Behind, kind: ObservableKind, value: str, rows: Sequence[dict[str, Any]]) -> Observable:
     """Totals over the rows of a value (an address can be source and destination)."""
     n = sum(row["n"] for row in rows)
     orgs = {code for row in rows for code in row["org"] or () if code is not None}
-    clauses, hidden = _clauses(asking, {dno for row in rows for dno in row["dno"]})
+    clauses, hidden = behind(frozenset(dno for row in rows for dno in row["dno"]))
     names = {name for row in rows for many in row["malware_names"] or () for name in many or ()}
     counted = sum(row["counted"] for row in rows)
     return Observable(
@@ -348,7 +352,7 @@ def _most(found: Sequence[int | None], pick: Callable[[Sequence[int]], int]) -> 
     return pick(there) if there else None
 
 
-def _clauses(asking: Asking, numbers: set[int]) -> tuple[tuple[ClauseRef, ...], bool]:
+def _clauses(asking: Asking, numbers: frozenset[int]) -> tuple[tuple[ClauseRef, ...], bool]:
     """The clauses behind the rows, where their owner is shown exactly; and whether there are others."""
     decisions = [asking.table.decisions[dno] for dno in numbers]
     named = [d for d in decisions if d.levels[FIELD_NO["owner"]] == top_of("owner")]
