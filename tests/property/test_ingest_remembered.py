@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -9,14 +11,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from commonwatch.ingest import Parsed, Reader
+from commonwatch.ingest import Parsed, Reader, read
 from commonwatch.ingest.formats import suricata_eve
 from commonwatch.ingest.formats.cef import TABLES as CEF
 from commonwatch.ingest.formats.cef import extension
 from commonwatch.ingest.formats.leef import TABLES as LEEF
 from commonwatch.ingest.formats.zeek_json import TABLES as ZEEK
+from commonwatch.ingest.framing.depth import nesting
 from commonwatch.ingest.source import Context
-from commonwatch.ingest.tables import making
+from commonwatch.ingest.tables import json_paths, shapes
 from commonwatch.ingest.tables.reading import READINGS
 from strategies.eve import odd_records, source
 
@@ -37,7 +40,9 @@ def read_alone(name: str, tables: Any, lines: list[bytes]) -> list[str]:
     found, at = [], 0
     for line in lines:
         tables.shapes.clear()
-        making._remembering.cache_clear()
+        tables.rows.clear()
+        shapes.readings_of.cache_clear()
+        json_paths._ROOT.clear()
         reader = Reader(source(format=name))
         reader._framer = reader._make_framer(at, "lines")
         found += [repr(o) for o in reader.feed(line + b"\n")]
@@ -60,8 +65,9 @@ def test_a_record_is_read_as_if_none_had_come_before(name: str, data: st.DataObj
 @settings(max_examples=200)
 def test_a_remembered_value_is_what_reading_it_gives(name: str, many: list[Any]) -> None:
     read = READINGS[name]
-    remembering = making._remembering(read)
-    assert [remembering(v) for v in [*many, *many]] == [read(v) for v in [*many, *many]]
+    readings = shapes.Readings(read)
+    found = [None if v in shapes.ABSENT or (made := read(v)) == () else made for v in many]
+    assert [readings.of(v) for v in [*many, *many]] == [*found, *found]
 
 
 @given(record=odd_records())
@@ -91,3 +97,31 @@ def test_false_keys_alone_end_no_value() -> None:
     assert extension("words=are no=keys", known=True) == {}
     assert extension("src=1 of=2 act=Deny", known=True) == {"src": "1 of=2", "act": "Deny"}
     assert extension("src=1 of=2 act=Deny", known=False) == {"src": "1", "of": "2", "act": "Deny"}
+
+
+texts = st.text(alphabet='{}[]"\\an\n', max_size=8)
+trees = st.recursive(texts, lambda t: st.lists(t, max_size=3) | st.dictionaries(texts, t, max_size=3), max_leaves=12)
+
+
+@given(tree=trees)
+@settings(max_examples=100)
+def test_nesting_is_what_counting_brackets_outside_strings_one_by_one_gives(tree: Any) -> None:
+    record, depth, deepest = json.dumps(tree).encode(), 0, 0
+    for token in re.findall(rb'"(?:[^"\\]|\\.)*"|[{}\[\]]', record):
+        depth += {b"{": 1, b"[": 1, b"}": -1, b"]": -1}.get(token, 0)
+        deepest = max(deepest, depth)
+    assert nesting(record) == deepest
+
+
+def test_members_named_like_paths_of_lists_do_no_harm() -> None:
+    for odd in ({"a[].b": "x", "a": [{"b": 1}]}, {"a": [{"b": 1}], "a[].b": {"c": []}}, {"": [{"": [{}]}]}):
+        record = {"timestamp": "2026-11-18T10:00:00Z", "rule": {"level": 3}, "agent": {}, "manager": {}} | odd
+        (outcome,) = read([json.dumps(record).encode()], source(format="wazuh_alerts"))
+        assert isinstance(outcome, Parsed)
+
+
+def test_names_of_hostile_records_do_not_pile_up() -> None:
+    for n in range(3_000):
+        json_paths.paths({f"k{n}": {f"m{n}": 1}, "x" * 1_000: 2})
+    assert len(json_paths._SPELT) <= json_paths._MOST
+    assert "x" * 1_000 not in json_paths._ROOT

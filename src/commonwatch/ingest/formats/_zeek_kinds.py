@@ -14,7 +14,6 @@ from commonwatch.events.event import Event
 from commonwatch.events.labels import OCSF_CLASS, EventClass, Severity
 from commonwatch.ingest.tables import Col, Table, Tables
 from commonwatch.ingest.tables.reading import table_of, text
-from commonwatch.ingest.tables.table import Drop
 from commonwatch.ingest.values.texts import link
 
 _SUCCESS, _FAILURE = 1, 2
@@ -94,20 +93,20 @@ def _notice(kind: str, event_class: EventClass, activity: int | None, *, alert: 
     return _kind(kind, event_class, *cols, activity=activity, constants={"is_alert": alert}, finish=_finish_notice)
 
 
-def _finish_notice(event: Event, _values: Mapping[str, Any], _drop: Drop) -> None:
+def _finish_notice(event: Event, _values: Mapping[str, Any]) -> None:
     """The type of a notice is static text: its name and, where it is the network's, its severity."""
     event.rule_name = event.rule_uid
     if event.is_alert:
         event.severity_id = _NOTICES(event.rule_uid) or Severity.MEDIUM
 
 
-def _finish_http(event: Event, values: Mapping[str, Any], _drop: Drop) -> None:
+def _finish_http(event: Event, values: Mapping[str, Any]) -> None:
     """A full link from the host and what was asked of it."""
     if event.url is not None:
         event.url = link(text(values.get("host")), event.url)
 
 
-def _finish_weird(event: Event, _values: Mapping[str, Any], _drop: Drop) -> None:
+def _finish_weird(event: Event, _values: Mapping[str, Any]) -> None:
     event.rule_name = event.rule_uid
 
 

@@ -18,7 +18,6 @@ from commonwatch.ingest.tables import Col, Found, Table, Tables, Unreadable, put
 from commonwatch.ingest.tables.json_paths import decode, nest, paths, share
 from commonwatch.ingest.tables.parsing import parser
 from commonwatch.ingest.tables.reading import text
-from commonwatch.ingest.tables.table import Drop
 from commonwatch.ingest.tables.writing import iso
 
 NAME: Final = "crowdsec"
@@ -45,7 +44,7 @@ _ALERT: Final = (
 )  # fmt: skip
 
 
-def _finish(event: Event, _values: Mapping[str, Any], _drop: Drop) -> None:
+def _finish(event: Event, _values: Mapping[str, Any]) -> None:
     """What a scenario's name says."""
     name = event.rule_uid or ""
     event.rule_name = event.rule_uid

@@ -1,18 +1,21 @@
 """How deep JSON records nest: a cheap sieve for many records, an exact count for the few it keeps.
 
 Rules held here: a record nested deeper than `MAX_DEPTH` is refused whether or not the deep part is used, so that the
-fast and the slow way of parsing agree. The sieve looks only at how many brackets open.
+fast and the slow way of parsing agree. The sieve looks only at how many brackets open; the count takes a few passes
+over the bytes, none of them in steps of one.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
+from itertools import accumulate
 from typing import Final
 
 from commonwatch.ingest.outcome import MAX_DEPTH
 
-_TOKENS: Final = re.compile(rb'"(?:[^"\\]|\\.)*+"?|[{}\[\]]', re.DOTALL)
+#: An opening bracket is a step of +1, a closing one of -1, as signed bytes; quotes stay, all else goes.
+_STEPS: Final = bytes.maketrans(b"{[}]", b"\x01\x01\xff\xff")
+_ELSE: Final = bytes(set(range(256)) - set(b'{}[]"'))
 
 
 def too_deep(records: Sequence[bytes]) -> frozenset[int]:
@@ -23,12 +26,8 @@ def too_deep(records: Sequence[bytes]) -> frozenset[int]:
 
 def nesting(record: bytes) -> int:
     """How deep brackets nest outside strings."""
-    depth = deepest = 0
-    for token in _TOKENS.finditer(record):
-        first = token[0][:1]
-        if first in (b"{", b"["):
-            depth += 1
-            deepest = max(deepest, depth)
-        elif first in (b"}", b"]"):
-            depth -= 1
-    return deepest
+    if b"\\" in record:
+        record = record.replace(b"\\\\", b"").replace(b'\\"', b"")
+    marks = record.translate(_STEPS, _ELSE).replace(b'""', b"")  # two quotes side by side change nothing around them
+    outside = b"".join(marks.split(b'"')[::2])
+    return max(accumulate(memoryview(outside).cast("b"), initial=0))

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 _OUTSIDE_STRING: Final = re.compile(rb'["{}\[\]]')
 _INSIDE_STRING: Final = re.compile(rb'["\\\n]')
+#: Whole strings and whatever lies between them, up to a bracket or to a string that does not end here.
+_UP_TO_BRACKET: Final = re.compile(rb'(?:[^"{}\[\]]++|"(?:[^"\\\n]++|\\.)*+")*+', re.DOTALL)
 _INDENT: Final = re.compile(rb"\n([ \t]*)\Z")
 _BETWEEN: Final = b" \t\r\n,\x00\x1e\xef\xbb\xbf"
 _MAX_INDENT: Final = 64
@@ -44,9 +46,12 @@ class ObjectScan:
 
     def feed(self, data: bytes, frames: Frames) -> None:
         """Add the records completed by these bytes."""
-        at = 0
-        while at < len(data):
-            at = self._in_string(data, at) if self._string else self._step(data, at, frames)
+        at, end = 0, len(data)
+        while at < end:
+            if self._start >= 0 and not self._string:
+                at = self._in_record(data, at)
+            if at < end:
+                at = self._in_string(data, at) if self._string else self._step(data, at, frames)
         self._tail = (self._tail + data)[-_MAX_INDENT - 2 :]
         self._at += len(data)
         if self._start < 0:
@@ -58,6 +63,14 @@ class ObjectScan:
             self._end(frames, "truncated")
         self._end_garbage(frames)
         self.position = self._at
+
+    def _in_record(self, data: bytes, at: int) -> int:
+        """Go on over everything that opens and closes nothing."""
+        match = _UP_TO_BRACKET.match(data, at)
+        stop = at if match is None else match.end()
+        if stop > at:
+            self._keep(data, at, stop)
+        return stop
 
     def _in_string(self, data: bytes, at: int) -> int:
         """Go on to the end of the string."""

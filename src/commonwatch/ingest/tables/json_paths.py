@@ -7,7 +7,7 @@ are gathered under `list[].member`; depth is bounded, what lies deeper is left o
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -16,6 +16,8 @@ from commonwatch.ingest.outcome import MAX_DEPTH
 from commonwatch.ingest.tables.making import Unreadable
 
 _PADDING = b" \t\r\n\x00"
+#: So many paths, with names of up to so many characters, are remembered: a format has some hundreds.
+_MOST, _NAME = 4_000, 64
 
 
 def decode(record: bytes) -> dict[str, Any] | Unreadable:
@@ -42,33 +44,75 @@ def _fault(record: bytes) -> str:
     return "malformed" if record.endswith(b"}") or not record.startswith(b"{") else "truncated"
 
 
+class _Path(dict[str, "_Path"]):
+    """A path with those of its members by name: each is spelt once, for all records that have it."""
+
+    __slots__ = ("_each", "text")
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.text = text
+        self._each: _Path | None = None
+
+    def __missing__(self, name: str) -> _Path:
+        path = _Path(f"{self.text}.{name}" if self.text else name)
+        if len(name) <= _NAME and len(_SPELT) < _MOST:
+            _SPELT.append(path)
+            self[name] = path
+        return path
+
+    @property
+    def each(self) -> _Path:
+        """The path of the items of a list."""
+        if self._each is None:
+            self._each = _Path(f"{self.text}[]")
+        return self._each
+
+
+_ROOT: Final = _Path("")
+#: Paths that are remembered.
+_SPELT: Final[list[_Path]] = []
+
+
 def paths(found: dict[str, Any]) -> dict[str, Any]:
-    """Values by path."""
+    """Values by path; lists as tuples."""
+    if len(_SPELT) >= _MOST:
+        _ROOT.clear()
+        _SPELT.clear()
     made: dict[str, Any] = {}
-    _walk(found, "", made, 0)
+    _walk(found, _ROOT, made, 0)
     return made
 
 
-def _walk(found: dict[str, Any], prefix: str, made: dict[str, Any], depth: int) -> None:
+def _walk(found: dict[str, Any], at: _Path, made: dict[str, Any], depth: int) -> None:
     for name, value in found.items():
-        path = prefix + name
-        if isinstance(value, dict):
+        kind = type(value)
+        if kind is dict:
             if depth < MAX_DEPTH:
-                _walk(value, path + ".", made, depth + 1)
-        elif isinstance(value, list) and value and all(isinstance(v, dict) for v in value):
-            if depth < MAX_DEPTH:
-                _gather(value, path, made, depth + 1)
+                _walk(value, at[name], made, depth + 1)
+        elif kind is list:
+            if not value or any(type(v) is not dict for v in value):
+                made[at[name].text] = tuple(value)
+            elif depth < MAX_DEPTH:
+                _gather(value, at[name].each, made, depth + 1)
         else:
-            made[path] = value
+            made[at[name].text] = value
 
 
-def _gather(found: list[dict[str, Any]], path: str, made: dict[str, Any], depth: int) -> None:
+def _gather(found: list[dict[str, Any]], each: _Path, made: dict[str, Any], depth: int) -> None:
+    """The values of all items under the paths of one."""
+    inner: dict[str, Any] = {}
+    if len(found) == 1:
+        _walk(found[0], each, inner, depth)
+        made |= {path: value if type(value) is tuple else (value,) for path, value in inner.items()}
+        return
+    many: dict[str, list[Any]] = {}
     for item in found:
-        inner: dict[str, Any] = {}
-        _walk(item, f"{path}[].", inner, depth)
-        for name, value in inner.items():
-            known = made.setdefault(name, [])
-            known.extend(value if isinstance(value, list) else [value])
+        inner = {}
+        _walk(item, each, inner, depth)
+        for path, value in inner.items():
+            many.setdefault(path, []).extend(value if type(value) is tuple else (value,))
+    made |= {path: tuple(values) for path, values in many.items()}
 
 
 def nest(values: dict[str, Any]) -> dict[str, Any]:

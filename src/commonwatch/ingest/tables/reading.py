@@ -17,6 +17,8 @@ _LIMITS: Final = {"u8": 1 << 8, "u16": 1 << 16, "u32": 1 << 32, "u64": 1 << 63}
 _LONG: Final = frozenset({"message", "process_cmd"})
 _SIZES: Final = {"file_sha256": 32, "file_sha1": 20, "file_md5": 16}
 _DIGITS_MOST: Final = 20
+#: Several values of one path.
+_MANY: Final = (list, tuple)
 _NOBODY: Final = frozenset({"", "-", "(no user)", "n/a", "<unknown>", "unknown"})
 
 
@@ -51,14 +53,14 @@ def text(value: Any) -> str | None:
         return None
     if isinstance(value, int | float):
         return str(value)
-    if isinstance(value, list) and value and all(isinstance(v, str) for v in value):
+    if isinstance(value, _MANY) and value and all(isinstance(v, str) for v in value):
         return clean(", ".join(value))
     return None
 
 
 def first(value: Any) -> str | None:
     """The first text of a list, or the text itself."""
-    return text(value[0] if isinstance(value, list) and value else value)
+    return text(value[0] if isinstance(value, _MANY) and value else value)
 
 
 def long_text(value: Any) -> str | None:
@@ -68,7 +70,7 @@ def long_text(value: Any) -> str | None:
 
 def items(value: Any) -> tuple[str, ...]:
     """Every text of a list or of one text."""
-    found = value if isinstance(value, list) else [value]
+    found = value if isinstance(value, _MANY) else [value]
     return tuple(dict.fromkeys(t for v in found if (t := text(v)) is not None))
 
 

@@ -17,7 +17,8 @@ from commonwatch.ingest.report.mapping import Mapping as Reference
 
 #: A reading of one value: what goes into the column, or None where it is not usable.
 Read = Callable[[Any], Any]
-Drop = Callable[[str], None]
+#: The last step of a record, from its values by path.
+Finish = Callable[[Event, Mapping[str, Any]], None]
 
 
 class Col(NamedTuple):
@@ -49,7 +50,7 @@ class Table(NamedTuple):
     cols: tuple[Col, ...]
     activity: int | None = None
     constants: Mapping[str, Any] = {}
-    finish: Callable[[Event, Mapping[str, Any], Drop], None] | None = None
+    finish: Finish | None = None
     note: str = ""
 
 
@@ -59,7 +60,8 @@ class Tables:
     def __init__(self, tables: tuple[Table, ...], *, times: tuple[str, ...], skips: Mapping[str, str] = {}) -> None:
         self.kinds = {t.kind: t for t in tables}
         self.skips, self.times = skips, times
-        #: what `making` remembers: (kind, paths of a record) -> how such records are read
+        #: what `shapes` remembers: kind -> its rows, (kind, paths of a record) -> how such records are read
+        self.rows: dict[str, tuple[Any, ...]] = {}
         self.shapes: dict[tuple[str, ...], Any] = {}
 
     def reference(self) -> Reference:

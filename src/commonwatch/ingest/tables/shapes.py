@@ -1,0 +1,235 @@
+"""How records of one kind with the same paths are read: worked out once, remembered in bounded tables (decision 10).
+
+Rules held here: what is remembered is a function of the table, the paths and the text alone, so it changes no record;
+a row that shares a column with another, or that looks beyond its own value, is read in the order of its table.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from operator import itemgetter
+from typing import Any, Final, NamedTuple
+
+from commonwatch.events.event import Event
+from commonwatch.ingest.source import Context
+from commonwatch.ingest.tables.reading import READINGS, first
+from commonwatch.ingest.tables.table import PAIRS, Col, Finish, Read, Table, Tables, also_of, columns_of
+from commonwatch.ingest.values.families import family_of
+from commonwatch.ingest.values.places import NOWHERE
+
+ABSENT: Final[tuple[object, ...]] = (None, "", (), [], {})
+_ADDRESSES: Final = frozenset({"src_ip", "dst_ip"})
+#: Where a value that says something else is nothing wrong: a host that is an address, a word that stands for nobody.
+_MAY_BE_OTHER: Final = frozenset({"domain", "verdict", "cve_uids", "malware_names", "src_user", "dst_user"})
+#: Characters of a source's own word for severity that are kept.
+_RAW: Final = 16
+#: So many shapes of records, of so many paths, are remembered: a source has a few dozen, a hostile one any number.
+_SHAPES, _PATHS = 1_000, 128
+#: Texts of up to so many characters are remembered with what was read in them, so many per reading.
+_SHORT, _VALUES = 64, 2_000
+#: Puts a value into its column or columns; whether it was usable.
+Fill = Callable[[Event, Any, Context], bool]
+
+
+class Readings(dict[Any, Any]):
+    """What one reading made of short texts: sources repeat most values. None: nothing usable."""
+
+    def __init__(self, read: Read) -> None:
+        super().__init__()
+        self._read = read
+
+    def __missing__(self, value: Any) -> Any:
+        made = None if not value and value in ABSENT else self._read(value)
+        made = None if made == () else made
+        if _is_short(value):
+            if len(self) >= _VALUES:
+                self.clear()
+            self[value] = made
+        return made
+
+    def of(self, value: Any) -> Any:
+        """What is read in any value, also in one that cannot be a key."""
+        try:
+            return self[value]
+        except TypeError:
+            return self.__missing__(value)
+
+
+def _is_short(value: Any) -> bool:
+    """A text or a few of them; equal numbers may differ in kind, so they are no keys."""
+    if type(value) is tuple:
+        return len(value) <= 4 and all(type(v) is str and len(v) <= _SHORT for v in value)
+    return type(value) is str and len(value) <= _SHORT
+
+
+readings_of = lru_cache(_SHAPES)(Readings)
+
+
+class Row(NamedTuple):
+    """One row of a table with those of its paths that a record has.
+
+    `plain`: its one column is filled by `readings` alone. `strict`: an unusable value is dropped by name.
+    """
+
+    number: int
+    column: str
+    paths: tuple[str, ...]
+    readings: Readings
+    fill: Fill
+    plain: bool
+    strict: bool
+    when: tuple[str, str] | None
+
+
+class Shape(NamedTuple):
+    """What records of one kind with the same paths share: the event as the kind alone says it, and the rows to read.
+
+    Of plain rows in parallel: `firsts` takes the values of their first paths, `readings` reads them, for `columns`.
+    """
+
+    model: Event
+    odd: tuple[Row, ...]
+    plain: tuple[Row, ...]
+    firsts: Callable[[Mapping[str, Any]], tuple[Any, ...]]
+    readings: tuple[Readings, ...]
+    columns: tuple[str, ...]
+    finish: Finish | None
+
+
+def shape_of(tables: Tables, table: Table, values: Mapping[str, Any]) -> Shape:
+    """The shape of a record: a source repeats few of them, so they are remembered."""
+    key = (table.kind, *values)
+    shape: Shape | None = tables.shapes.get(key)
+    if shape is None:
+        shape = _shape(tables, table, values)
+        if len(key) <= _PATHS and sum(map(len, key)) <= _PATHS * _SHORT:
+            if len(tables.shapes) >= _SHAPES:
+                tables.shapes.clear()
+            tables.shapes[key] = shape
+    return shape
+
+
+def _shape(tables: Tables, table: Table, values: Mapping[str, Any]) -> Shape:
+    model = Event(
+        event_class=table.event_class, class_uid=table.class_uid, activity_id=table.activity, time=0,
+        **table.constants,
+    )  # fmt: skip
+    rows = [
+        row._replace(paths=paths)
+        for row in _rows_of(tables, table)
+        if (paths := tuple(p for p in row.paths if p in values)) and (row.when is None or row.when[0] in values)
+    ]
+    plain = tuple(row for row in rows if row.plain)
+    odd = tuple(row for row in rows if not row.plain)
+    columns, readings = tuple(row.column for row in plain), tuple(row.readings for row in plain)
+    return Shape(model, odd, plain, _taking([row.paths[0] for row in plain]), readings, columns, table.finish)
+
+
+def _taking(paths: list[str]) -> Callable[[Mapping[str, Any]], tuple[Any, ...]]:
+    """`itemgetter` that gives a tuple however many paths there are."""
+    if len(paths) > 1:
+        return itemgetter(*paths)
+    return lambda values: tuple(values[path] for path in paths)
+
+
+def _rows_of(tables: Tables, table: Table) -> tuple[Row, ...]:
+    """The rows of a table with all their paths."""
+    if table.kind not in tables.rows:
+        written = Counter(c for col in table.cols for c in (*columns_of(col.column), *also_of(col.column)))
+        shared = frozenset(column for column, times in written.items() if times > 1)
+        tables.rows[table.kind] = tuple(_row(n, col, shared) for n, col in enumerate(table.cols))
+    return tables.rows[table.kind]
+
+
+def _row(number: int, col: Col, shared: frozenset[str]) -> Row:
+    name = col.column
+    plain, fill = True, None
+    if name in _ADDRESSES:
+        readings = readings_of(col.read or first)
+        fill = _address_filler(name[:3], readings)
+    elif name == "end_time" and col.read is None:
+        readings, fill = readings_of(first), _fill_end_time
+    elif name in PAIRS or name == "malware_names":
+        readings = readings_of(_several(name, col.read or READINGS[name]))
+        fill = _several_filler(readings)
+    else:
+        readings = readings_of(col.read or READINGS[name])
+    plain = fill is None and col.when is None and name not in shared
+    strict = name not in _MAY_BE_OTHER
+    return Row(number, name, col.sources, readings, fill or _filler(name, readings), plain, strict, col.when)
+
+
+def _filler(column: str, readings: Readings) -> Fill:
+    """Fills the one column of a row."""
+
+    def fill(event: Event, value: Any, _context: Context) -> bool:
+        made = readings.of(value)
+        if made is None:
+            return False
+        setattr(event, column, made)
+        return True
+
+    return fill
+
+
+def _several_filler(readings: Readings) -> Fill:
+    """Fills the columns that the reading names."""
+
+    def fill(event: Event, value: Any, _context: Context) -> bool:
+        made = readings.of(value)
+        if made is None:
+            return False
+        for column, one in made:
+            setattr(event, column, one)
+        return True
+
+    return fill
+
+
+@lru_cache(_SHAPES)
+def _several(name: str, read: Read) -> Read:
+    """A reading that gives columns with their values, for a name that stands for several."""
+
+    def pairs(value: Any) -> tuple[tuple[str, Any], ...] | None:
+        made = read(value)
+        if made is None or made == ():
+            return None
+        if name == "severity":
+            return (("severity_id", made), ("severity_raw", str(value)[:_RAW]))
+        if name == "malware_names":
+            return (("malware_names", made), ("malware_family", family_of(made[0])))
+        if name == "verdict":
+            return tuple(zip(PAIRS[name], made, strict=True))
+        return ((PAIRS[name][{32: 0, 20: 1, 16: 2}[len(made)]], made),)
+
+    return pairs
+
+
+def _fill_end_time(event: Event, value: Any, context: Context) -> bool:
+    when = context.times.read(value) if isinstance(value, str) else None
+    if when is None:
+        return False
+    event.end_time = when[0]
+    return True
+
+
+def _address_filler(side: str, readings: Readings) -> Fill:
+    """Fills one end, with all that follows from where it lies."""
+    ip, scope, country, asn = f"{side}_ip", f"{side}_scope", f"{side}_country", f"{side}_asn"
+
+    def fill(event: Event, value: Any, context: Context) -> bool:
+        text = readings.of(value)
+        place = context.places[text.strip()] if text else None
+        if place is None or place is NOWHERE:
+            return False
+        setattr(event, ip, place.address)
+        setattr(event, scope, place.scope)
+        if place.country is not None:
+            setattr(event, country, place.country)
+        if place.asn is not None:
+            setattr(event, asn, place.asn)
+        return True
+
+    return fill
