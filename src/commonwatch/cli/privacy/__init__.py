@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from commonwatch.cli.privacy import plan
 
 if TYPE_CHECKING:
+    from commonwatch.privacy.audit.loop import LoopFinding
     from commonwatch.privacy.audit.measure import Finding
 
 RUNS, ALPHA, WORKERS = 12_000, 0.01, 2
@@ -34,18 +35,20 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def _audit(args: argparse.Namespace) -> int:
     from commonwatch.privacy.audit.faults import faults
+    from commonwatch.privacy.audit.loop import faulty_loops
 
-    begun, planted = time.monotonic(), range(len(faults())) if args.faults else range(0)
+    begun, planted = time.monotonic(), range(len(faults()) + len(faulty_loops())) if args.faults else range(0)
     with ProcessPoolExecutor(WORKERS) as pool:
-        waiting = [pool.submit(_audited, at, args.alpha) for at in reversed(planted)]
-        real = pool.submit(_audit_shipped, args.runs, args.alpha).result()
-        found = [one.result() for one in reversed(waiting)]
-    good = real.kept and not any(f.kept for f in found)
+        waiting = [pool.submit(_audited, at, args.alpha) for at in planted]
+        shipped = (pool.submit(_audit_shipped, args.runs, args.alpha), pool.submit(_audit_loop, args.runs, args.alpha))
+        real: list[Finding | LoopFinding] = [one.result() for one in shipped]
+        found = [one.result() for one in waiting]
+    good = all(f.kept for f in real) and not any(f.kept for f in found)
     if args.json:
-        about = [f._asdict() | {"kept": f.kept} for f in (real, *found)]
+        about = [f._asdict() | {"kept": f.kept} for f in (*real, *found)]
         print(json.dumps({"findings": about, "good": good, "seconds": round(time.monotonic() - begun, 1)}))
     else:
-        print("\n".join([_words(real, planted=False), *(_words(f, planted=True) for f in found)]))
+        print("\n".join([*(_words(f, planted=False) for f in real), *(_words(f, planted=True) for f in found)]))
         print(f"{'in order' if good else 'NOT IN ORDER'}, {time.monotonic() - begun:.0f} s")
     return 0 if good else 1
 
@@ -56,17 +59,34 @@ def _audit_shipped(runs: int, alpha: float) -> Finding:
     return audit(shipped(), runs, alpha=alpha)
 
 
-def _audited(at: int, alpha: float) -> Finding:
+def _audit_loop(runs: int, alpha: float) -> LoopFinding:
+    from commonwatch.privacy.audit.loop import audit_loop, shipped_loop
+
+    return audit_loop(shipped_loop(), runs, alpha=alpha)
+
+
+def _audited(at: int, alpha: float) -> Finding | LoopFinding:
     from commonwatch.privacy.audit.faults import faults
+    from commonwatch.privacy.audit.loop import audit_loop, faulty_loops
     from commonwatch.privacy.audit.measure import audit
 
-    subject, runs = faults()[at]
-    return audit(subject, runs, alpha=alpha)
+    known = faults()
+    if at < len(known):
+        subject, runs = known[at]
+        return audit(subject, runs, alpha=alpha)
+    loop, runs = faulty_loops()[at - len(known)]
+    return audit_loop(loop, runs, alpha=alpha)
 
 
-def _words(found: Finding, *, planted: bool) -> str:
+def _words(found: Finding | LoopFinding, *, planted: bool) -> str:
+    from commonwatch.privacy.audit.measure import Finding
+
     verdict = ("NOT CAUGHT" if found.kept else "caught") if planted else ("kept" if found.kept else "BROKEN")
+    if isinstance(found, Finding):
+        unit, claimed, low = "mu", found.mu, found.mu_low
+    else:
+        unit, claimed, low = "epsilon", found.eps, found.eps_low
     return (
-        f"{found.name:<18} claimed mu {found.mu:.2f}, at least {found.mu_low:.2f} is revealed "
+        f"{found.name:<18} claimed {unit} {claimed:.2f}, at least {low:.2f} is revealed "
         f"({found.confidence:.1%} sure, {found.runs:,} runs a side): {verdict}"
     )

@@ -1,4 +1,4 @@
-"""Noise: the discrete Gaussian of OpenDP, and nothing else.
+"""Noise: OpenDP's discrete Gaussian for releases, its discrete Laplace for the alert loop, and nothing else.
 
 Rules held here (`privacy.md` 3): the scale is moved up until OpenDP's own privacy map, read as an exact fraction, is at
 most the rate that is charged; distances are rounded up; a draw is handed in as a value, so that tests can ask what
@@ -40,6 +40,30 @@ def gaussian(values: Ints, scale: float) -> Ints:
     """`values` with discrete Gaussian noise of this scale, fresh in each cell."""
     flat = np.ascontiguousarray(values, np.int64).reshape(-1)
     return np.array(_mechanism(scale)(flat), np.int64).reshape(values.shape)
+
+
+@lru_cache(maxsize=64)
+def _laplace(scale: float) -> Any:
+    """OpenDP's integer Laplace under the L1 distance; pure differential privacy."""
+    domain = opendp.domains.vector_domain(opendp.domains.atom_domain(T="i64"))
+    return opendp.measurements.make_laplace(domain, opendp.metrics.l1_distance(T="i64"), scale=scale)
+
+
+def laplace(values: Ints, scale: float) -> Ints:
+    """`values` with discrete Laplace noise of this scale, fresh in each cell."""
+    flat = np.ascontiguousarray(values, np.int64).reshape(-1)
+    return np.array(_laplace(scale)(flat), np.int64).reshape(values.shape)
+
+
+@lru_cache(maxsize=256)
+def laplace_scale(eps: Fraction) -> float:
+    """The smallest scale found at which one unit of distance costs at most `eps`, as OpenDP states it."""
+    if eps <= 0:
+        raise InvalidInput("noise needs a positive budget", where="epsilon", todo="a positive fraction, such as 1")
+    scale = float(1 / eps)
+    while Fraction(_laplace(scale).map(1)) > eps:
+        scale = math.nextafter(scale, math.inf)
+    return scale
 
 
 def distance(delta2: int) -> float:
