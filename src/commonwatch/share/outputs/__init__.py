@@ -1,0 +1,1 @@
+"""Outputs: a reader's indicators in the words of the tools that act on them. Pure; what may leave is decided before."""
