@@ -2,6 +2,7 @@
 
 Only time, the network, the disk's size and the power are simulated. The network drops, delays, repeats and reorders, or
 loses the answer alone; a power cut leaves of each log what was synced at least, and of a journal what was committed.
+Gateways may share one log (a `Twin` reads another's): then they hold one root key, and each event is stored once.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from commonwatch.gateway.journal import Journal, Spooled
 from commonwatch.gateway.keeping.outgoing import Outgoing
 from commonwatch.gateway.keeping.room import Room
 from commonwatch.gateway.reading.collect import Collector, Sealer
+from commonwatch.gateway.reading.numbers import shared_key
 from commonwatch.gateway.state import Identity, StateFolder
 from commonwatch.hub.bootstrap import Founded
 from commonwatch.hub.core import Core
@@ -125,10 +127,7 @@ class SimGateway:
 
     def __init__(self, community: Community, folder: Path, code: EnrolCode, number: int) -> None:
         self.community, self.folder, self.number = community, StateFolder(folder / "state"), number
-        self.folder.prepare()
-        self.log = folder / "logs" / "eve.json"
-        self.log.parent.mkdir()
-        self.log.touch()
+        self.prepare(folder)
         reply = community.hub.enrol(code, self.folder.signing_key)
         self.identity = Identity(
             url="", gateway=reply.gateway, org=reply.org, org_name=reply.org_name, name="edge", hub_key=reply.hub_key,
@@ -138,6 +137,13 @@ class SimGateway:
         self.online, self.half, self.free = True, b"", 1 << 40
         self.boot()
 
+    def prepare(self, folder: Path) -> None:
+        """Keys of its own and a log of its own."""
+        self.folder.prepare()
+        self.log = folder / "logs" / "eve.json"
+        self.log.parent.mkdir()
+        self.log.touch()
+
     def boot(self) -> None:
         """Start on what is on disk."""
         time, identity = self.community, self.identity
@@ -145,15 +151,17 @@ class SimGateway:
         self.journal = Journal(self.folder.path / "gateway.db")
         self.clock = Clock(wall=lambda: time.now + self.skew, tick=lambda: time.now / SECOND)
         keys = edge_keys(self.folder.root, identity.org)
+        shared = shared_key(self.folder.root, identity.org) if self.community.twins else None
         self.keeper = PolicyKeeper(self.journal, identity, keys, self.clock)
         self.keeper.restore()
-        self.sealer = Sealer(identity.gateway, identity.org, self.folder.signing_key, 1)
+        self.sealer = Sealer(identity.gateway, identity.org, self.folder.signing_key, 1, shared=shared is not None)
         self.outgoing = Outgoing(self.journal, self.keeper, self.sealer, self.clock, 1 << 30)
         self.room = Room(self.folder.path, 1, free=lambda _: self.free, tick=self.clock.tick)
         key = self.folder.events_key
         self.collector = Collector(
             [self.log], self.journal, sealer=self.sealer, labeller=Labeller(default_rules()), clock=self.clock,
             source=lambda m: Source(id=m.source, generation=m.generation, key=key, clock=self.clock.now),
+            shared=shared,
         )  # fmt: skip
         self.protocol, self.streaming = p.Protocol(lambda: 0.5), False
 
@@ -161,6 +169,10 @@ class SimGateway:
         """Without a word, like kill -9."""
         self.collector.close()
         self.journal.close()
+
+    def writes(self) -> SimGateway:
+        """Whose log it is."""
+        return self
 
     # The tool that writes the log -----------------------------------------------------------------------------------
 
@@ -308,11 +320,28 @@ class SimGateway:
             self.handle(p.StreamEnded(self.clock.tick()))
 
 
+class Twin(SimGateway):
+    """A second gateway over the first one's log; the log is on a third machine, whose power stays."""
+
+    def prepare(self, folder: Path) -> None:
+        """The first one's root key and log."""
+        first = self.community.gateways[0]
+        self.folder.prepare()
+        self.folder.adopt_root(first.folder.root)
+        self.log = first.log
+
+    def writes(self) -> SimGateway:
+        """Whose log it is."""
+        return self.community.gateways[0]
+
+
 class Community:
     """A hub, its gateways, the network between them, and the time."""
 
-    def __init__(self, template: Path, folder: Path, founded: Founded, begin: int, gateways: int = 2) -> None:
-        self.now, self.folder = begin, folder
+    def __init__(
+        self, template: Path, folder: Path, founded: Founded, begin: int, gateways: int = 2, *, twins: bool = False
+    ) -> None:
+        self.now, self.folder, self.twins = begin, folder, twins
         self.network: list[Parcel] = []
         self.synced: dict[int, int] = {}
         self._real = os.fdatasync
@@ -320,10 +349,11 @@ class Community:
         shutil.copytree(template, folder / "hub")
         self.hub = SimHub(folder / "hub", lambda: self.now)
         codes = [EnrolCode.parse(code) for code in founded.codes[ORG]][:gateways]
-        self.gateways = []
+        self.gateways: list[SimGateway] = []
         for number, code in enumerate(codes):
             (folder / f"gw{number}").mkdir()
-            self.gateways.append(SimGateway(self, folder / f"gw{number}", code, number))
+            kind = Twin if twins and number else SimGateway
+            self.gateways.append(kind(self, folder / f"gw{number}", code, number))
 
     def _sync(self, fd: int) -> None:
         stat = os.fstat(fd)
@@ -383,7 +413,7 @@ class Community:
         quiet = 0
         for _ in range(400):
             self.round(2.0 if quiet < 6 else 31.0)
-            done = all(g.journal.depth()[0] == 0 and taken(g) == g.written for g in self.gateways)
+            done = all(g.journal.depth()[0] == 0 and taken(g) == g.writes().written for g in self.gateways)
             quiet = quiet + 1 if done else 0
             if quiet > 3:
                 return

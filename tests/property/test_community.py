@@ -57,34 +57,39 @@ def founded() -> tuple[Path, Founded]:
 
 
 class NeverLoses(RuleBasedStateMachine):
-    """Two gateways of one site, and everything that can go wrong."""
+    """Two gateways of one site with a log each, and everything that can go wrong."""
+
+    twins = False
 
     @initialize()
     def begin(self) -> None:
         template, made = founded()
         self.folder = Path(tempfile.mkdtemp(prefix="commonwatch-never-"))
-        self.community = Community(template, self.folder, made, BEGIN)
+        self.community = Community(template, self.folder, made, BEGIN, twins=self.twins)
         self.community.round(1.0)
         self.community.round(2.0)
 
     def at(self, which: int) -> SimGateway:
         return self.community.gateways[which]
 
+    def log(self, which: int) -> SimGateway:
+        return self.at(which).writes()
+
     @rule(which=WHICH, count=st.integers(1, 30), kind=st.sampled_from(["alert", "alert", "stats", "dns", "bad"]))
     def write(self, which: int, count: int, kind: str) -> None:
-        self.at(which).write(count, kind)
+        self.log(which).write(count, kind)
 
     @rule(which=WHICH)
     def burst(self, which: int) -> None:
-        self.at(which).write(2_000)
+        self.log(which).write(2_000)
 
     @rule(which=WHICH)
     def write_half(self, which: int) -> None:
-        self.at(which).write_half()
+        self.log(which).write_half()
 
     @rule(which=WHICH, how=st.sampled_from(["rename", "copy", "compress"]))
     def rotate(self, which: int, how: str) -> None:
-        self.at(which).rotate(how)
+        self.log(which).rotate(how)
 
     @rule(which=WHICH)
     def read(self, which: int) -> None:
@@ -114,7 +119,7 @@ class NeverLoses(RuleBasedStateMachine):
 
     @rule(which=WHICH, keep=st.sampled_from([0.0, 0.5, 1.0]))
     def cut_power(self, which: int, keep: float) -> None:
-        self.at(which).cut_power(keep)
+        self.at(which).cut_power(1.0 if self.twins else keep)
 
     @rule(which=WHICH, days=st.sampled_from([-7_000, -3, -0.1, 0, 0.1, 3, 7_000]))
     def set_clock(self, which: int, days: float) -> None:
@@ -141,7 +146,7 @@ class NeverLoses(RuleBasedStateMachine):
         for gateway in self.community.gateways:
             counts, waiting = gateway.journal.counts(), gateway.journal.depth()[1]
             apart = sum(n for name, n in counts.items() if name.startswith(("skipped:", "quarantined:")))
-            assert counts.get("mapped", 0) + apart == taken(gateway) <= gateway.written
+            assert counts.get("mapped", 0) + apart == taken(gateway) <= gateway.writes().written
             assert counts.get("mapped", 0) == counts.get("spooled", 0) + counts.get("not_agreed", 0)
             assert counts.get("spooled", 0) == waiting + counts.get("acknowledged", 0)
             assert gateway.journal.set_aside_reasons() == []
@@ -166,11 +171,23 @@ class NeverLoses(RuleBasedStateMachine):
     def all_is_stored(self) -> None:
         spooled = 0
         for gateway in self.community.gateways:
-            assert taken(gateway) == gateway.written
+            assert taken(gateway) == gateway.writes().written
             assert gateway.journal.depth() == (0, 0, 0)
             assert set(by_reason(gateway.journal.counts(), "quarantined")) <= {"malformed", "unknown_format"}
-            spooled += gateway.journal.counts().get("spooled", 0)
+            mine = gateway.journal.counts().get("spooled", 0)
+            spooled = mine if self.twins else spooled + mine
         assert self.community.hub.rows() == (spooled, spooled)
+
+
+class OneLog(NeverLoses):
+    """Two gateways of one owner over one log: each event is stored once, whoever brings it first."""
+
+    twins = True
+
+    def all_is_stored(self) -> None:
+        one, other = ({k: g.journal.counts().get(k, 0) for k in ("spooled", "read")} for g in self.community.gateways)
+        assert one == other
+        super().all_is_stored()
 
 
 @pytest.fixture
@@ -232,4 +249,9 @@ TestTheGatewayNeverLoses = NeverLoses.TestCase
 TestTheGatewayNeverLoses.settings = settings(
     max_examples=int(os.environ.get("COMMONWATCH_COMMUNITIES", "8")), stateful_step_count=30, deadline=None,
     phases=[Phase.explicit, Phase.generate], print_blob=True,
+)  # fmt: skip
+TestTwoGatewaysOverOneLog = OneLog.TestCase
+TestTwoGatewaysOverOneLog.settings = settings(
+    max_examples=max(1, int(os.environ.get("COMMONWATCH_COMMUNITIES", "8")) // 2), stateful_step_count=30,
+    deadline=None, phases=[Phase.explicit, Phase.generate], print_blob=True,
 )  # fmt: skip

@@ -8,6 +8,7 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from itertools import groupby
 
+import msgspec
 import pytest
 from sqlglot import exp
 
@@ -201,3 +202,27 @@ def test_forgetting_an_owner_leaves_the_others(store):
     assert store.erase({}, owner="acme") == {"acme": 20}
     owners = {h.no: h.owner for h in store.handlings}
     assert {owners[r["handling"]] for r in stored(store, "handling")} == {"bolt"}
+
+
+def test_events_that_two_gateways_share_are_stored_once_and_only_their_owner_s_count(store):
+    both, new = (
+        events(40, seed=2),
+        [dict(e, event_uid=bytes([7]) * 8 + bytes([n]) * 8) for n, e in enumerate(events(5))],
+    )
+    first, second = batch("acme", both, uid=1), batch("acme", [*both[10:], *new], uid=2)
+    other = batch("birch", both, uid=3)
+    shared = [msgspec.structs.replace(each, shared=True) for each in (first, second, other)]
+    assert [store.append(each) for each in shared] == [40, 5, 40]
+    assert [store.append(each) for each in shared] == [0, 0, 0]
+    assert len(stored(store, "handling")) == 85
+    store.compact(None)
+    again = msgspec.structs.replace(batch("acme", [*both, *new], uid=4), shared=True)
+    assert store.append(again) == 0
+    assert store.has(4)
+
+
+def test_shared_batches_that_wait_together_are_stored_once(store):
+    both = events(30, seed=3)
+    waiting = [msgspec.structs.replace(batch("acme", both, uid=n), shared=True) for n in (1, 2, 3)]
+    assert sorted(together(store, waiting)) == [0, 0, 30]
+    assert len(stored(store, "handling")) == 30

@@ -36,6 +36,11 @@ def counts_of(counts: Mapping[str, int]) -> Counts:
     return Counts(skipped=by_reason(counts, "skipped"), quarantined=by_reason(counts, "quarantined"), **plain)
 
 
+def known(counts: Mapping[str, int]) -> int:
+    """Events the hub had already: another gateway of ours brought them, or a batch was sent twice."""
+    return max(0, counts.get("acknowledged", 0) - counts.get("stored", 0))
+
+
 def summary(journal: Journal, before: Mapping[str, int], seconds: float) -> dict[str, Any]:
     """What changed since `before`."""
     after = journal.counts()
@@ -62,7 +67,8 @@ def status(folder: StateFolder, *, values: bool = False) -> dict[str, Any]:
             "org": identity.org,
             "hub": identity.url,
             "spool": {"batches": batches, "events": events, "bytes": size},
-            "counts": msgspec.to_builtins(counts_of(counts)) | {"stored": counts.get("stored", 0)},
+            "counts": msgspec.to_builtins(counts_of(counts))
+            | {"stored": counts.get("stored", 0), "known": known(counts)},
             "set_aside": [{"rows": rows, "reason": reason} for _, rows, reason in journal.set_aside_reasons()],
             "files": [
                 {"path": m.path, "position": m.position, "size": m.size, "format": m.format, "done": m.done}

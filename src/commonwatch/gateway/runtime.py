@@ -36,6 +36,7 @@ from commonwatch.gateway.link import Link
 from commonwatch.gateway.listening.listeners import Listeners, address_of
 from commonwatch.gateway.lookback import Index, Lookback
 from commonwatch.gateway.reading.collect import Collector, Sealer
+from commonwatch.gateway.reading.numbers import shared_key
 from commonwatch.gateway.report import (
     counts_of,
     declared_mappings,
@@ -72,11 +73,12 @@ class Runtime:
         self._clock = Clock(floor=int(self.journal.note(PROVEN) or b"0"))
         self._keeper = PolicyKeeper(self.journal, identity, edge_keys(folder.root, identity.org), self._clock)
         self._witness = Witness(self.journal, identity.audit_key)
-        self._lookback = self._make_lookback(folder, settings)
+        shared = shared_key(folder.root, identity.org) if settings.shared else None
+        self._lookback = self._make_lookback(folder, settings, shared or folder.events_key)
         self._inbox = Inbox(self.journal, folder, self._lookback)
         self._restore()
         labeller = labeller_of(labelling_file(folder, settings), self._keeper.owner_keys(), self.journal)
-        self._sealer = Sealer(identity.gateway, identity.org, key, labeller.version)
+        self._sealer = Sealer(identity.gateway, identity.org, key, labeller.version, shared=settings.shared)
         self._room = Room(folder.path, settings.reserve_mb << 20)
         keep = settings.keep_sent_mb << 20
         self._outgoing = Outgoing(self.journal, self._keeper, self._sealer, self._clock, keep)
@@ -91,14 +93,14 @@ class Runtime:
                 clock=self._clock.now, declared=declared, format="declared_rows" if declared else None,
             )  # fmt: skip
 
-        self._reading = Reading(source, labeller, self._sealer)
+        self._reading = Reading(source, labeller, self._sealer, shared)
         most = settings.keep_originals_mb << 20
         self._originals = Originals(folder.path / ORIGINALS, folder.originals_key, most) if most else None
         self._listeners = self._listeners_of(inputs, settings)
         files = [path for path in inputs if str(path) != STDIN] + ([self._listeners.path] if self._listeners else [])
         self._collector = Collector(
             files, self.journal, sealer=self._sealer, labeller=labeller, source=source, clock=self._clock,
-            originals=self._originals, lookback=self._lookback,
+            originals=self._originals, lookback=self._lookback, shared=shared,
         )  # fmt: skip
         self._link = Link(identity.url, identity.gateway, key, self._clock)
         self._protocol = p.Protocol(random.random)
@@ -158,13 +160,13 @@ class Runtime:
             raise self._fault
         return summary(self.journal, before, self._clock.tick() - began)
 
-    def _make_lookback(self, folder: StateFolder, settings: Settings) -> Lookback | None:
+    def _make_lookback(self, folder: StateFolder, settings: Settings, key: bytes) -> Lookback | None:
         """What was seen here, with the indicators held; None where the settings want none."""
         if settings.lookback_rows <= 0:
             return None
         index = Index(folder.path / OBSERVED, rows=settings.lookback_rows, days=settings.lookback_days)
         held = (msgspec.json.decode(body, type=IndicatorItem) for body, _ in self.journal.indicators())
-        return Lookback(index, folder.events_key, held)
+        return Lookback(index, key, held)
 
     def stop(self) -> None:
         """End the run soon; safe from any thread."""

@@ -65,6 +65,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     are kept for a hub that is restored from a backup, and `keep_originals_mb` of records as they came. `mappings`: path
     pattern (`/var/log/router/*.csv`) -> declared mapping file. `listen`: what tools may send to by themselves.
     `status`: HOST:PORT of the local status page.
+    `shared`: another gateway of ours, with the same root key, reads the same logs; the hub keeps each event once.
     `lookback_rows` and `lookback_days` bound the index of observables seen here; 0 rows: there is none.
     """
 
@@ -79,6 +80,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     mappings: dict[str, str] = {}
     listen: tuple[Listen, ...] = ()
     status: str = ""
+    shared: bool = False
     lookback_rows: int = 500_000
     lookback_days: int = 90
 

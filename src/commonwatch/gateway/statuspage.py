@@ -62,7 +62,7 @@ def metrics(found: dict[str, Any]) -> str:
 
 def _metrics(found: dict[str, Any]) -> Iterator[str]:
     counts = found["counts"]
-    for name in ("read", "mapped", "not_agreed", "spooled", "sent", "acknowledged", "refused", "stored"):
+    for name in ("read", "mapped", "not_agreed", "spooled", "sent", "acknowledged", "refused", "stored", "known"):
         yield from _one(f"events_{name}_total", "counter", [("", counts.get(name, 0))])
     for kind in ("skipped", "quarantined"):
         reasons = counts.get(kind, {}).items()
@@ -94,6 +94,7 @@ def _html(found: dict[str, Any]) -> str:
     counts, spool = found["counts"], found["spool"]
     well = found["state"] == "running" and not found["distrusts_hub"]
     rows = [(name, counts.get(name, 0)) for name in ("read", "mapped", "not_agreed", "acknowledged", "stored")]
+    rows += [("already at the hub", counts.get("known", 0))]
     rows += [(f"skipped: {r}", n) for r, n in counts.get("skipped", {}).items()]
     rows += [(f"quarantined: {r}", n) for r, n in counts.get("quarantined", {}).items()]
     rows += [("waiting to be sent", spool["events"]), ("indicators held", found["indicators"])]

@@ -90,7 +90,7 @@ class Intake:
         return StoredBatch(
             batch_uid=header.batch_uid, gateway=header.gateway, org=header.org, received=self.clock.now(),
             columns=columns, profiles=profiles, seq=header.seq, rules_version=header.rules_version,
-            policy_no=header.snapshot,
+            policy_no=header.snapshot, shared=header.shared,
         )  # fmt: skip
 
     def _quarantine(self, gateway: Gateway, body: bytes, error: CommonwatchError) -> None:

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     Halves = npt.NDArray[np.int64]
 
-Namespace = Literal["ip", "ip-internal", "user", "host", "mail", "path", "owner", "sensor"]
+Namespace = Literal["ip", "ip-internal", "user", "host", "mail", "path", "owner", "sensor", "event"]
 _VERSION = b"commonwatch-pseudonym-1"
 #: How long a reader's, or a community's, pseudonyms stay the same, in microseconds.
 READER_EPOCH = 28 * rungs.DAY

@@ -1,8 +1,9 @@
 """Writing batches that wait together in one transaction: one flush for all of them.
 
-Rules held here: what was stored before, or comes twice in one group, is stored no second time; a batch that needs new
-handling numbers goes alone, so that numbers are given one batch after the other; either all of a transaction is on disk
-or nothing, and then all of it is sent again.
+Rules held here: what was stored before, or comes twice in one group, is stored no second time; of a batch that shares
+its events with another gateway of the owner, what that one sent already is left out, by event id and within a day of
+the batch's times; such a batch goes alone, as does one that needs new handling numbers, so that numbers are given one
+batch after the other; either all of a transaction is on disk or nothing, and then all of it is sent again.
 """
 
 from __future__ import annotations
@@ -13,13 +14,23 @@ from itertools import groupby
 import duckdb
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from commonwatch.store import batch as batches
+from commonwatch.store import layout
 from commonwatch.store.batch import StoredBatch
 from commonwatch.store.handling import Dictionary, Plan
 
 #: Rows that are written together at most, one batch aside that has more alone.
 MOST_ROWS = 100_000
+#: Events that two gateways of one owner sent: of that owner, and with a time at most so far from the batch's.
+_NEAR = "INTERVAL 1 DAY"
+_KNOWN = " UNION ALL ".join(
+    f"SELECT e.event_uid FROM store.main.{table} e SEMI JOIN incoming_ids i ON e.event_uid = i.id"  # noqa: S608
+    f" SEMI JOIN (SELECT no FROM store.main.handling WHERE owner = $owner) h ON e.handling = h.no"
+    f' WHERE e."time" BETWEEN $first::TIMESTAMP - {_NEAR} AND $last::TIMESTAMP + {_NEAR}'
+    for table in layout.EVENT_TABLES
+)
 
 
 class Waiting:
@@ -35,10 +46,15 @@ class Waiting:
         """The handling numbers it needs."""
         return known.plan(self.batch.org, self.labels, list(self.batch.profiles) or [{}])
 
+    def leave_out(self, known: set[bytes]) -> None:
+        """Leave out events that are stored already."""
+        new = np.array([uid not in known for uid in self.rows.column("event_uid").to_pylist()], bool)
+        self.rows, self.index = self.rows.filter(pa.array(new)), self.index[new]
+
     def numbered(self, plan: Plan, arrival: int) -> pa.Table:
         """Its rows with their handling and arrival numbers."""
         handling = np.array(plan.numbers, np.int32)[self.index] if self.labels else np.array([], np.int32)
-        arrived = np.full(self.batch.rows, arrival, np.int64)
+        arrived = np.full(self.rows.num_rows, arrival, np.int64)
         rows = self.rows
         for name, values in (("handling", handling), ("arrival", arrived)):
             rows = rows.set_column(rows.column_names.index(name), name, pa.array(values))
@@ -55,6 +71,9 @@ class Writing:
     def store(self, group: Sequence[Waiting]) -> Iterator[StoredBatch]:
         """Store the group; yields each batch once it is on disk."""
         for some in self._parts(self._fresh(group)):
+            if some[0].batch.shared and not self._leave_out(some[0]):
+                some[0].failed = True
+                continue
             plans = [each.plan(self._known) for each in some]
             if not self._commit(some, plans):
                 for each in some:
@@ -62,7 +81,7 @@ class Writing:
                 continue
             for each, plan in zip(some, plans, strict=True):
                 self._known.adopt(plan)
-                self._arrival, each.stored, each.done = self._arrival + 1, each.batch.rows, True
+                self._arrival, each.stored, each.done = self._arrival + 1, each.rows.num_rows, True
                 yield each.batch
         for each, first in self._again:
             each.done, each.failed = first.done, first.failed
@@ -84,10 +103,25 @@ class Writing:
             by_uid.pop(uid).done = True
         return list(by_uid.values())
 
+    def _leave_out(self, each: Waiting) -> bool:
+        """Leave out what another gateway of the owner sent before. False: that could not be looked up."""
+        times = pc.min_max(each.rows.column("time")).as_py()
+        asked = {"owner": each.batch.org, "first": times["min"], "last": times["max"]}
+        self._cursor.register("incoming_ids", pa.table({"id": each.rows.column("event_uid")}))
+        try:
+            known = self._cursor.execute(_KNOWN, asked).fetchall()
+        except duckdb.Error:
+            return False
+        finally:
+            self._cursor.unregister("incoming_ids")
+        if known:
+            each.leave_out({uid for (uid,) in known})
+        return True
+
     def _parts(self, fresh: Sequence[Waiting]) -> Iterator[list[Waiting]]:
         """What is written in one transaction: several without new handling numbers, or one."""
         part: list[Waiting] = []
-        for alone, some in groupby(fresh, key=lambda each: each.plan(self._known).adds):
+        for alone, some in groupby(fresh, key=lambda each: each.batch.shared or each.plan(self._known).adds):
             for each in some:
                 if part and (alone or sum(p.batch.rows for p in part) + each.batch.rows > MOST_ROWS):
                     yield part
@@ -109,7 +143,8 @@ class Writing:
             cursor.execute("BEGIN")
             for each, plan, arrival in zip(some, plans, arrivals, strict=True):
                 cursor.execute(
-                    "INSERT INTO store.main.batch VALUES (?, ?, ?, ?, ?, ?, ?, ?)", batch_row(each.batch, arrival)
+                    "INSERT INTO store.main.batch VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                    batch_row(each.batch, each.rows.num_rows, arrival),
                 )
                 plan.write(cursor)
             cursor.execute("INSERT INTO store.main.tail SELECT * FROM incoming_rows")
@@ -122,11 +157,11 @@ class Writing:
         return True
 
 
-def batch_row(batch: StoredBatch, arrival: int) -> list[object]:
+def batch_row(batch: StoredBatch, rows: int, arrival: int) -> list[object]:
     """What is kept of a batch itself."""
     return [
         batches.signed(batch.batch_uid), batch.gateway, batch.org, batch.seq,
-        batches.digest(batch), batch.rows, arrival, batch.received,
+        batches.digest(batch), rows, arrival, batch.received,
     ]  # fmt: skip
 
 

@@ -40,7 +40,8 @@ class StoredBatch(msgspec.Struct, frozen=True, kw_only=True):
 
     `columns`: wire column name -> one cell per row (lists, numpy or Arrow); required are event_uid, time, event_class,
     tlp, severity_id; `profile` indexes `profiles` (default 0), `site_uid` "" or null is an unknown site. `received` is
-    the hub's receive time in microseconds. `batch_uid` is below 2**64.
+    the hub's receive time in microseconds. `batch_uid` is below 2**64. `shared`: another gateway of the owner may have
+    sent some of these events; each is stored once.
     """
 
     batch_uid: int
@@ -52,6 +53,7 @@ class StoredBatch(msgspec.Struct, frozen=True, kw_only=True):
     seq: int = 0
     rules_version: int = 0
     policy_no: int = 0
+    shared: bool = False
 
     @property
     def rows(self) -> int:

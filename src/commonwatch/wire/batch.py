@@ -48,11 +48,11 @@ _Name = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9-]{1,62}\Z")]
 _Count = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
 
 
-class BatchHeader(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class BatchHeader(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
     """What a batch says about itself. `profiles`: held profiles, clause field -> named point (absent = withheld).
 
     `batch_uid` is below 2**63; `snapshot` is the number of the policy snapshot the edge applied; `made_at` is the
-    gateway's corrected time in microseconds.
+    gateway's corrected time in microseconds; `shared` tells that another gateway of the owner may send the same events.
     """
 
     batch_uid: _Count
@@ -64,6 +64,7 @@ class BatchHeader(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     profiles: Annotated[list[dict[str, str]], msgspec.Meta(min_length=1, max_length=4096)]
     rules_version: Annotated[int, msgspec.Meta(ge=0, le=65_535)]
     made_at: Annotated[int, msgspec.Meta(ge=EARLIEST, le=LATEST)]
+    shared: bool = False
 
 
 class _Frame(msgspec.Struct, array_like=True, forbid_unknown_fields=True):

@@ -18,6 +18,7 @@ from commonwatch.gateway.downlink.policy import Policy
 from commonwatch.gateway.journal import Bad, Journal, Mark
 from commonwatch.gateway.keeping.originals import Original, Originals
 from commonwatch.gateway.reading.collect import Sealer
+from commonwatch.gateway.reading.numbers import renumber
 from commonwatch.ingest.labelling import Labeller
 from commonwatch.ingest.outcome import Outcome, Parsed, Skipped
 from commonwatch.ingest.reading import Reader, Resume
@@ -42,6 +43,8 @@ class Reading(NamedTuple):
     source: Callable[[Mark], Source]
     labeller: Labeller
     sealer: Sealer
+    #: the owner's key of event ids, where another gateway reads the same logs
+    shared: bytes | None = None
 
 
 def replay(journal: Journal, originals: Originals, reading: Reading, policy: Policy, at: int) -> Replayed:
@@ -67,6 +70,8 @@ def _tried(
         source = reading.source(_mark(bad))
         original = originals.find(Context(source).uid(bad.position))
         outcomes = [] if original is None else _read(original, source, bad.position)
+        if original is not None and reading.shared is not None:
+            renumber(outcomes, {bad.position: original.record}, bad.source, reading.shared)
         if original is None:
             done.gone += 1
         elif outcomes and all(isinstance(o, Parsed | Skipped) for o in outcomes):
@@ -90,11 +95,14 @@ def _read(original: Original, source: Source, position: int) -> list[Outcome]:
 def _commit(
     journal: Journal, found: Sequence[tuple[Bad, list[Outcome]]], reading: Reading, policy: Policy, at: int
 ) -> None:
-    counts, rows = Counter[str](), list[Event]()
+    counts, rows, ids = Counter[str](), list[Event](), set[bytes]()
     for bad, outcomes in found:
         counts[f"quarantined:{bad.reason}"] -= 1
         for outcome in outcomes:
-            if isinstance(outcome, Parsed):
+            if isinstance(outcome, Parsed) and outcome.event.event_uid in ids:
+                counts["skipped:read_twice"] += 1
+            elif isinstance(outcome, Parsed):
+                ids.add(outcome.event.event_uid)
                 rows.append(outcome.event)
             elif isinstance(outcome, Skipped):
                 counts[f"skipped:{outcome.reason}"] += 1

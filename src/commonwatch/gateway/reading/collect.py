@@ -21,10 +21,11 @@ from commonwatch.gateway.edge import Columns
 from commonwatch.gateway.journal import Bad, Journal, Mark, Spooled
 from commonwatch.gateway.keeping.originals import Original, Originals
 from commonwatch.gateway.lookback import Lookback
+from commonwatch.gateway.reading.numbers import renumber
 from commonwatch.gateway.reading.opened import Opened
 from commonwatch.gateway.reading.tail import Tail
 from commonwatch.ingest.labelling import Labeller
-from commonwatch.ingest.outcome import Outcome, Parsed, Quarantined
+from commonwatch.ingest.outcome import Outcome, Parsed, Quarantined, Skipped
 from commonwatch.ingest.source import Source
 from commonwatch.wire.batch import BatchHeader, batch_uid, seal
 
@@ -38,11 +39,14 @@ PARK_SECONDS = 60.0
 class Sealer:
     """Makes sealed batches in the name of one gateway."""
 
-    def __init__(self, gateway: str, org: str, key: Ed25519PrivateKey, rules_version: int) -> None:
+    def __init__(
+        self, gateway: str, org: str, key: Ed25519PrivateKey, rules_version: int, *, shared: bool = False
+    ) -> None:
         self.gateway = gateway
         self.org = org
         self.key = key
         self.rules_version = rules_version
+        self.shared = shared
 
     def seal(
         self,
@@ -66,6 +70,7 @@ class Sealer:
             profiles=profiles,
             rules_version=self.rules_version,
             made_at=at,
+            shared=self.shared,
         )
         return Spooled(seq, uid, header.rows, policy.digest, seal(header, columns, self.key))
 
@@ -84,7 +89,10 @@ class Collector:
         clock: Clock,
         originals: Originals | None = None,
         lookback: Lookback | None = None,
+        shared: bytes | None = None,
     ) -> None:
+        """`shared`: the owner's key of event ids, where another gateway reads the same logs (`numbers.py`)."""
+        self._shared, self._ids = shared, set[bytes]()
         self._originals, self._lookback = originals, lookback
         self._raw: dict[bytes, Original] = {}
         self._inputs = inputs
@@ -183,6 +191,7 @@ class Collector:
         self._marks.clear()
         self._counts.clear()
         self._raw = {}
+        self._ids.clear()
 
     def _read(self, opened: Opened, *, once: bool) -> bool:
         """One portion of one file; whether there was one."""
@@ -239,6 +248,8 @@ class Collector:
     def _take(self, opened: Opened, outcomes: list[Outcome]) -> None:
         """Sort outcomes into rows, skips and quarantine."""
         self._touch()
+        if self._shared is not None:
+            outcomes = self._once_each(opened, outcomes, self._shared)
         label, rows, counts = self._labeller.label, self._rows, self._counts
         before = len(rows)
         for outcome in outcomes:
@@ -253,6 +264,17 @@ class Collector:
             self._remember(opened, outcomes)
         counts["read"] += len(outcomes)
         counts["mapped"] += len(rows) - before
+
+    def _once_each(self, opened: Opened, outcomes: list[Outcome], key: bytes) -> list[Outcome]:
+        """The outcomes with ids of their records; an event that was just read under another name is skipped."""
+        renumber(outcomes, {at: o.record for at, o in opened.originals().items()}, opened.mark.source, key)
+        made: list[Outcome] = []
+        for one in outcomes:
+            again = isinstance(one, Parsed) and one.event.event_uid in self._ids
+            made.append(Skipped("read_twice", one.position) if again else one)
+            if isinstance(one, Parsed):
+                self._ids.add(one.event.event_uid)
+        return made
 
     def _remember(self, opened: Opened, outcomes: list[Outcome]) -> None:
         """Keep the records behind events and quarantine until the next commit."""
