@@ -18,7 +18,8 @@ from litestar import Litestar
 from commonwatch.agreements.reader import ClauseRef, Reader
 from commonwatch.agreements.terms.iep import Terms
 from commonwatch.errors import InvalidInput
-from commonwatch.hub.intelligence.fetching import Auth, client, fetch
+from commonwatch.hub.intelligence.asking import Auth, client
+from commonwatch.hub.intelligence.fetching import fetch
 from commonwatch.hub.intelligence.table import Intelligence, Source
 from commonwatch.hub.jobs.fetch import opened, pull, sealed
 from commonwatch.hub.meta.keys import KeyFile
@@ -134,8 +135,8 @@ def test_a_collection_is_polled_in_pages_and_then_only_for_what_is_new(
     partner: tuple[str, Given, list[str]], table: Intelligence, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     url, given, shown = partner
-    monkeypatch.setattr("commonwatch.hub.intelligence.fetching.PAGE", 5)
-    table.add(Source(org="birch", name="t", kind="taxii", url=url))
+    monkeypatch.setattr("commonwatch.hub.intelligence.taxii.PAGE", 5)
+    table.add(Source(org="birch", inside=True, name="t", kind="taxii", url=url))
     assert pulled(table, "t", Auth(user="me", password="secret"))[1] == ""
     assert values(table) == set(given.values)
     assert {h.tlp for h in table.held(NOW)} == {1}
@@ -152,7 +153,7 @@ def test_a_collection_is_polled_in_pages_and_then_only_for_what_is_new(
 
 def test_what_the_partner_revokes_is_withdrawn_here(partner: tuple[str, Given, list[str]], table: Intelligence) -> None:
     url, given, _ = partner
-    table.add(Source(org="birch", name="t", kind="taxii", url=url))
+    table.add(Source(org="birch", inside=True, name="t", kind="taxii", url=url))
     pulled(table, "t")
     given.values.remove("d3.example")
     given.n += 1
@@ -164,8 +165,8 @@ def test_polling_goes_on_after_a_stop_in_the_middle(
     partner: tuple[str, Given, list[str]], table: Intelligence, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     url, given, _ = partner
-    monkeypatch.setattr("commonwatch.hub.intelligence.fetching.PAGE", 4)
-    table.add(source := Source(org="birch", name="t", kind="taxii", url=url))
+    monkeypatch.setattr("commonwatch.hub.intelligence.taxii.PAGE", 4)
+    table.add(source := Source(org="birch", inside=True, name="t", kind="taxii", url=url))
     with client(url, Auth()) as http:
         for step, _ in zip(fetch("taxii", url, http, ""), range(4), strict=False):
             table.take(source, step.given, NOW, step.cursor)
@@ -221,7 +222,9 @@ def manifest(**stamps: str) -> tuple[int, bytes]:
 
 
 def test_a_misp_feed_is_followed_by_its_manifest(files: Any, table: Intelligence) -> None:
-    table.add(Source(org="birch", name="f", kind="misp-feed", url=f"http://127.0.0.1:{files.server_port}/feed"))
+    table.add(
+        Source(org="birch", inside=True, name="f", kind="misp-feed", url=f"http://127.0.0.1:{files.server_port}/feed")
+    )
     files.answers |= {f"/feed/{UUIDS[n]}.json": (200, event(n, f"a{n}.example", f"b{n}.example")) for n in (0, 1)}
     files.answers["/feed/manifest.json"] = manifest(n0="1", n1="1")
     assert pulled(table, "f") == (4, "")
@@ -234,7 +237,7 @@ def test_a_misp_feed_is_followed_by_its_manifest(files: Any, table: Intelligence
 
 
 def test_a_misp_server_is_asked_for_what_was_published_since(files: Any, table: Intelligence) -> None:
-    table.add(Source(org="birch", name="m", kind="misp", url=f"http://127.0.0.1:{files.server_port}"))
+    table.add(Source(org="birch", inside=True, name="m", kind="misp", url=f"http://127.0.0.1:{files.server_port}"))
     answer = json.dumps({"response": [json.loads(event(2, "m.example"))]}).encode()
     files.answers |= {"/events/restSearch?1&": (200, answer), "/events/restSearch?1&99": (200, b'{"response":[]}')}
     assert pulled(table, "m", Auth(key="k")) == (1, "")
@@ -244,7 +247,7 @@ def test_a_misp_server_is_asked_for_what_was_published_since(files: Any, table: 
 
 def test_errors_are_told_and_leave_what_is_held(files: Any, table: Intelligence) -> None:
     url = f"http://127.0.0.1:{files.server_port}/list.txt"
-    table.add(Source(org="birch", name="l", kind="list", url=url))
+    table.add(Source(org="birch", inside=True, name="l", kind="list", url=url))
     files.answers["/list.txt"] = (200, b"a.example\n")
     assert pulled(table, "l") == (1, "")
     for status, body in ((500, b""), (302, b""), (200, b"x" * ((16 << 20) + 1))):

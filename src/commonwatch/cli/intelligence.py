@@ -12,8 +12,11 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from commonwatch.cli.client import Client, add_options
 from commonwatch.errors import InvalidInput
+from commonwatch.events.labels import Tlp
 
 if TYPE_CHECKING:
     from commonwatch.hub.core import Office
@@ -44,22 +47,50 @@ def add(parser: argparse.ArgumentParser) -> None:
 def _sources(parser: argparse.ArgumentParser) -> None:
     subs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
     _at_hub(_sub(subs, "list", "every source", _sources_list))
+    found = _sub(subs, "discover", "which collections a TAXII server has; print their addresses", _sources_discover)
+    found.add_argument("--source-url", required=True, help="the server's, an API root's or a collection's address")
+    _credentials(found, "none")
     more = _sub(subs, "add", "a TAXII collection, MISP server or feed, or list", _sources_add)
-    _at_hub(more)
-    for name in ("org", "name", "source-url"):
-        more.add_argument(f"--{name}", required=True)
+    _named(more)
+    more.add_argument("--source-url", required=True)
     more.add_argument("--kind", required=True, choices=("taxii", "misp", "misp-feed", "list"))
-    more.add_argument("--tlp", choices=_TLP, default="red", help="for what carries no marking (default: red)")
-    more.add_argument("--weight", type=int, default=50, help="how far it is trusted, 0 to 100 (default: 50)")
-    more.add_argument("--every", type=int, default=3_600, metavar="SECONDS")
+    _ways(more, tlp="red", weight=50, every=3_600, life=0)
     more.add_argument("--community", action="store_true", help="its AMBER may go to the organisation's communities")
-    more.add_argument("--user", help=f"for basic authentication; the password is the secret in {VARIABLE}")
-    more.add_argument("--auth", choices=("none", "basic", "bearer", "key"), default="none")
-    more.add_argument("--secret-file", type=Path, help=f"a file that holds the secret (or set {VARIABLE})")
-    gone = _sub(subs, "remove", "forget a source and what it gave", _sources_remove)
-    _at_hub(gone)
-    gone.add_argument("--org", required=True)
-    gone.add_argument("--name", required=True)
+    _credentials(more, "none")
+    other = _sub(subs, "set", "other settings for a source; what it gave stays", _sources_set)
+    _named(other)
+    other.add_argument("--source-url")
+    _ways(other, tlp=None, weight=None, every=None, life=None)
+    other.add_argument("--community", action=argparse.BooleanOptionalAction, help="whether its AMBER may go so far")
+    _credentials(other, None)
+    for verb, text in (("pause", "fetch no more from a source until it is resumed"), ("resume", "fetch again")):
+        _named(_sub(subs, verb, text, _sources_pause))
+    _named(_sub(subs, "remove", "forget a source and what it gave", _sources_remove))
+
+
+def _named(parser: argparse.ArgumentParser) -> None:
+    _at_hub(parser)
+    parser.add_argument("--org", required=True, help="whose source it is")
+    parser.add_argument("--name", required=True, help="its name")
+
+
+def _ways(parser: argparse.ArgumentParser, **default: Any) -> None:
+    """How a source is taken; None: as it was."""
+    words = "; ".join(f"{k} {v}" for k, v in default.items() if v is not None)
+    parser.description = f"{parser.description}{f' (left out: {words})' if words else ''}"
+    parser.add_argument("--tlp", choices=_TLP, default=default["tlp"], help="for what carries no marking")
+    parser.add_argument("--weight", type=int, default=default["weight"], help="how far it is trusted, 0 to 100")
+    parser.add_argument("--every", type=int, default=default["every"], metavar="SECONDS", help="how often it is asked")
+    parser.add_argument(
+        "--life", type=int, default=default["life"], metavar="DAYS",
+        help="when a value ends whose giver names no end; 0: by its kind",
+    )  # fmt: skip
+
+
+def _credentials(parser: argparse.ArgumentParser, default: str | None) -> None:
+    parser.add_argument("--user", help=f"for basic authentication; the password is the secret in {VARIABLE}")
+    parser.add_argument("--auth", choices=("none", "basic", "bearer", "key"), default=default)
+    parser.add_argument("--secret-file", type=Path, help=f"a file that holds the secret (or set {VARIABLE})")
 
 
 def _sub(subs: Any, name: str, text: str, run: Any) -> argparse.ArgumentParser:
@@ -109,7 +140,9 @@ def _sources_list(args: argparse.Namespace) -> int:
     office, table = _opened(args)
     now = office.clock.now()
     for one in table.sources():
-        print(_line(one.org, one.name, one.kind, one.url, table.count(one.org, one.name, now), one.error or "well"))
+        state = "paused" if one.paused else one.error or "well"
+        held = table.count(one.org, one.name, now)
+        print(_line(one.org, one.name, one.kind, one.url, Tlp(one.tlp).word, one.weight, held, state))
     table.close()
     office.close()
     return 0
@@ -117,7 +150,7 @@ def _sources_list(args: argparse.Namespace) -> int:
 
 def _sources_add(args: argparse.Namespace) -> int:
     from commonwatch.errors import NotFound
-    from commonwatch.hub.intelligence.fetching import client
+    from commonwatch.hub.intelligence.asking import client
     from commonwatch.hub.intelligence.table import Source, tlp_of
     from commonwatch.hub.jobs.fetch import sealed
 
@@ -129,6 +162,7 @@ def _sources_add(args: argparse.Namespace) -> int:
     made = Source(
         org=args.org, name=args.name, kind=args.kind, url=args.source_url, weight=args.weight, tlp=tlp_of(args.tlp),
         community=args.community, every=args.every, auth=b"" if args.auth == "none" else sealed(office.keys, auth),
+        life=args.life, inside=True,
     )  # fmt: skip
     table.add(made)
     table.close()
@@ -138,7 +172,7 @@ def _sources_add(args: argparse.Namespace) -> int:
 
 def _auth(args: argparse.Namespace) -> Any:
     """Credentials from the environment or a file."""
-    from commonwatch.hub.intelligence.fetching import Auth
+    from commonwatch.hub.intelligence.asking import Auth
 
     if args.auth == "none":
         return Auth()
@@ -150,6 +184,47 @@ def _auth(args: argparse.Namespace) -> Any:
     if args.auth == "basic":
         return Auth(user=args.user, password=secret)
     return Auth(bearer=secret) if args.auth == "bearer" else Auth(key=secret)
+
+
+def _sources_discover(args: argparse.Namespace) -> int:
+    from commonwatch.hub.intelligence.asking import client
+    from commonwatch.hub.intelligence.taxii import discover
+
+    with client(args.source_url, _auth(args)) as http:
+        found = discover(http, args.source_url)
+    for one in found:
+        state = one.trouble or ("may be read" if one.readable else "may not be read with these credentials")
+        print(_line(one.url, one.title or "-", one.root or "-", state))
+    return 0 if any(one.readable for one in found) else 1
+
+
+def _sources_set(args: argparse.Namespace) -> int:
+    from commonwatch.hub.intelligence.asking import check_address
+    from commonwatch.hub.intelligence.table import tlp_of
+    from commonwatch.hub.jobs.fetch import sealed
+
+    office, table = _opened(args)
+    source = table.source(args.org, args.name)
+    wanted = {name: getattr(args, name) for name in ("weight", "every", "life", "community")}
+    wanted |= {"tlp": None if args.tlp is None else tlp_of(args.tlp), "url": args.source_url}
+    if args.source_url is not None:
+        check_address(args.source_url, inside=True)
+        wanted["inside"] = True
+    if args.auth is not None:
+        wanted["auth"] = b"" if args.auth == "none" else sealed(office.keys, _auth(args))
+    given = {name: value for name, value in wanted.items() if value is not None}
+    table.change(msgspec.structs.replace(source, next_at=0, **given))
+    table.close()
+    office.close()
+    return 0
+
+
+def _sources_pause(args: argparse.Namespace) -> int:
+    office, table = _opened(args)
+    table.change(msgspec.structs.replace(table.source(args.org, args.name), paused=args.verb == "pause", next_at=0))
+    table.close()
+    office.close()
+    return 0
 
 
 def _sources_remove(args: argparse.Namespace) -> int:
@@ -165,6 +240,7 @@ def _pull(args: argparse.Namespace) -> int:
 
     office, table = _opened(args)
     wanted = [s for s in table.sources(args.org) if s.kind != "upload" and args.name in {None, s.name}]
+    wanted = [s for s in wanted if args.name or not s.paused]
     failed = 0
     for source in wanted:
         kept, error = pull(table, source, opened(office.keys, source), office.clock.now)

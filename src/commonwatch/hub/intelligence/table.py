@@ -39,13 +39,18 @@ CREATE INDEX IF NOT EXISTS item_until ON item(valid_until);
 CREATE TABLE IF NOT EXISTS version(n INTEGER NOT NULL);
 INSERT INTO version SELECT 1 WHERE NOT EXISTS (SELECT 1 FROM version);
 """
+#: Columns that files of earlier releases do not have.
+_ADDED = ("paused", "inside", "life")
 Kind = Literal["taxii", "misp", "misp-feed", "list", "upload"]
 KINDS: tuple[Kind, ...] = ("taxii", "misp", "misp-feed", "list", "upload")
 #: Values one source may hold; days after which anything ends, whatever its giver says.
 MOST_ITEMS, MOST_DAYS = 500_000, 730
 _SOURCE = (
-    "org, name, kind, url, weight, tlp, community, every, auth, cursor, failures, next_at, last_ok, error, refused"
+    "org, name, kind, url, weight, tlp, community, every, auth, cursor, failures, next_at, last_ok, error, refused,"
+    " paused, inside, life"
 )
+#: What may be changed of a source.
+_SETTINGS = ("url", "weight", "tlp", "community", "every", "auth", "next_at", "paused", "inside", "life")
 _HELD = """
 SELECT i.org, i.source, s.weight, s.community, i.kind, i.value, i.external_id, i.valid_from, i.valid_until,
   i.confidence, i.tlp, i.may_act, i.attribute
@@ -54,7 +59,11 @@ FROM item i JOIN source s ON s.org = i.org AND s.name = i.source WHERE i.valid_u
 
 
 class Source(msgspec.Struct, frozen=True, kw_only=True):
-    """Where intelligence comes from. `every` in seconds; `auth` encrypted; times in microseconds."""
+    """Where intelligence comes from. `every` in seconds; `auth` encrypted; times in microseconds.
+
+    `inside`: whoever runs the hub set its address, so it may lie in the hub's own network. `life`: days after which a
+    value ends whose giver names no end; 0: by its kind.
+    """
 
     org: str
     name: str
@@ -71,6 +80,9 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
     last_ok: int = 0
     error: str = ""
     refused: str = "{}"
+    paused: bool = False
+    inside: bool = False
+    life: int = 0
 
 
 class Taken(msgspec.Struct, frozen=True):
@@ -97,6 +109,7 @@ class Intelligence:
         for pragma in ("journal_mode=WAL", "secure_delete=ON"):
             self._db.execute(f"PRAGMA {pragma}")
         self._db.executescript(_SCHEMA)
+        _add_columns(self._db)
         self._known: tuple[int, int, list[Held]] = (0, 0, [])
 
     def close(self) -> None:
@@ -135,7 +148,7 @@ class Intelligence:
 
     def due(self, now: int) -> list[Source]:
         """Sources that are to be fetched now."""
-        return [s for s in self.sources() if s.kind != "upload" and s.next_at <= now]
+        return [s for s in self.sources() if s.kind != "upload" and not s.paused and s.next_at <= now]
 
     def add(self, source: Source) -> None:
         """A new source. Raises Conflict where there is one of that name, InvalidInput."""
@@ -146,6 +159,17 @@ class Intelligence:
                     "there is a source of that name", where="name", todo="choose another, or remove it first"
                 )
             _put(db, source)
+
+    def change(self, source: Source) -> None:
+        """Keep other settings of a source; what it gave stays. Raises NotFound, InvalidInput."""
+        check(source)
+        moved = self.source(source.org, source.name).url != source.url
+        names = (*_SETTINGS, "cursor") if moved else _SETTINGS
+        values = [getattr(source, name) for name in _SETTINGS] + ([""] if moved else [])
+        with self._change() as db:
+            text = f"UPDATE source SET {', '.join(f'{n} = ?' for n in names)} WHERE org = ? AND name = ?"  # noqa: S608
+            db.execute(text, (*values, source.org, source.name))
+            db.execute("UPDATE version SET n = n + 1")
 
     def remove(self, org: str, name: str) -> None:
         """Forget a source and everything it gave. Raises NotFound."""
@@ -195,11 +219,19 @@ class Intelligence:
             db.execute("UPDATE source SET refused = ? WHERE org = ? AND name = ?", (refused, *key))
         return Taken(len(given.candidates), gone, dict(given.refused))
 
-    def went(self, source: Source, now: int, error: str = "") -> None:
-        """How fetching ended: well, or with an error and the next try later each time (a day at most)."""
+    def went(self, source: Source, now: int, error: str = "", wait: int = 0) -> None:
+        """How fetching ended: well, or with an error and the next try later each time (a day at most).
+
+        `wait`: seconds the source asked us to wait at least.
+        """
         failures = source.failures + 1 if error else 0
-        wait = min(source.every * 2 ** min(failures, 10), max(86_400, source.every))
-        values = (failures, now + wait * 1_000_000, source.last_ok if error else now, error[:300])
+        later = min(source.every * 2 ** min(failures, 10), max(86_400, source.every))
+        values = (
+            failures,
+            now + max(later, min(wait, 86_400)) * 1_000_000,
+            source.last_ok if error else now,
+            error[:300],
+        )
         with self._change() as db:
             where = "WHERE org = ? AND name = ?"
             text = f"UPDATE source SET failures = ?, next_at = ?, last_ok = ?, error = ? {where}"  # noqa: S608
@@ -225,8 +257,10 @@ def check(source: Source) -> None:
         raise InvalidInput("a weight is 0 to 100", where="weight", todo="correct it")
     if not 60 <= source.every <= 30 * 86_400:
         raise InvalidInput("a source is asked every minute to every 30 days", where="every", todo="correct it")
-    if not 0 < len(source.name) <= 100 or not source.name.isprintable():
-        raise InvalidInput("a name has 1 to 100 characters", where="name", todo="correct it")
+    if not 0 <= source.life <= MOST_DAYS:
+        raise InvalidInput(f"a value lives 1 to {MOST_DAYS} days, or 0: by its kind", where="life", todo="correct it")
+    if not 0 < len(source.name) <= 100 or not source.name.isprintable() or "/" in source.name:
+        raise InvalidInput("a name has 1 to 100 characters and no slash", where="name", todo="correct it")
 
 
 def tlp_of(word: str) -> int:
@@ -237,7 +271,17 @@ def tlp_of(word: str) -> int:
 
 
 def _put(db: sqlite3.Connection, source: Source) -> None:
-    db.execute(f"INSERT INTO source VALUES ({', '.join('?' * 15)})", msgspec.structs.astuple(source))  # noqa: S608
+    slots = ", ".join("?" * len(Source.__struct_fields__))
+    db.execute(f"INSERT INTO source({_SOURCE}) VALUES ({slots})", msgspec.structs.astuple(source))  # noqa: S608
+
+
+def _add_columns(db: sqlite3.Connection) -> None:
+    """What a file of an earlier release lacks."""
+    there = {row[1] for row in db.execute("PRAGMA table_info(source)")}
+    for name in _ADDED:
+        if name not in there:
+            was = int(name == "inside")  # every address was set at the hub then
+            db.execute(f"ALTER TABLE source ADD COLUMN {name} INTEGER NOT NULL DEFAULT {was}")
 
 
 def _source(row: Sequence[object]) -> Source:
@@ -259,11 +303,17 @@ def _drop_missing(db: sqlite3.Connection, source: Source, given: Given) -> None:
         db.executemany(f"DELETE FROM item WHERE {which}", [(source.org, source.name, *key) for key in gone])  # noqa: S608
 
 
+def _own_end(source: Source, one: Candidate, since: int) -> int:
+    """When a value ends whose giver names no end."""
+    begun = max(since, one.modified)
+    return begun + source.life * DAY if source.life else life_end(one.kind, begun)
+
+
 def _keep(db: sqlite3.Connection, source: Source, one: Candidate, now: int) -> None:
     """One candidate: in place of its older versions, not of newer ones. What has ended is not kept."""
     key = source.org, source.name, one.external_id
     since = one.valid_from or one.modified or now
-    until = life_end(one.kind, max(since, one.modified)) if one.valid_until is None else one.valid_until
+    until = _own_end(source, one, since) if one.valid_until is None else one.valid_until
     until = min(until, now + MOST_DAYS * DAY)
     newer = "SELECT 1 FROM item WHERE org = ? AND source = ? AND external_id = ? AND modified > ? LIMIT 1"
     if one.kind not in LIFE_DAYS or until <= now or db.execute(newer, (*key, one.modified)).fetchone():

@@ -7,12 +7,14 @@ at most, and its error is shown to its organisation; one that fails never keeps 
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Callable
 
 import msgspec
 
 from commonwatch.errors import CommonwatchError
-from commonwatch.hub.intelligence.fetching import Auth, client, fetch
+from commonwatch.hub.intelligence.asking import Auth, client
+from commonwatch.hub.intelligence.fetching import fetch
 from commonwatch.hub.intelligence.table import Intelligence, Source
 from commonwatch.hub.jobs.loop import Loop
 from commonwatch.hub.meta.keys import KeyFile, unwrap, wrap
@@ -37,14 +39,16 @@ def opened(keys: KeyFile, source: Source) -> Auth:
 
 def pull(table: Intelligence, source: Source, auth: Auth, now: Callable[[], int]) -> tuple[int, str]:
     """Fetch what is new at a source; how many values it gave, and the error that ended it, if any."""
-    kept, error = 0, ""
+    kept, error, wait, refused = 0, "", 0, Counter[str]()
     try:
-        with client(source.url, auth) as http:
+        with client(source.url, auth, inside=source.inside) as http:
             for step in fetch(source.kind, source.url, http, source.cursor):
-                kept += table.take(source, step.given, now(), step.cursor).kept
+                refused += step.given.refused
+                given = msgspec.structs.replace(step.given, refused=refused)
+                kept += table.take(source, given, now(), step.cursor).kept
     except CommonwatchError as failed:
-        error = str(failed)
-    table.went(source, now(), error)
+        error, wait = str(failed), getattr(failed, "retry_after", 0)
+    table.went(source, now(), error, wait)
     return kept, error
 
 
