@@ -10,22 +10,20 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal
 from urllib.parse import urljoin
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Browser, Page, expect
 
 from doubles.town import Town
 from doubles.village import incidents, oak, village
 from e2e.test_hub_serve import Process, rows, serving
-from uikit import AXE, chromium, opened
+from e2e.walking import examine, offered, person, press, slot, step, violations
+from uikit import chromium
 
 pytestmark = pytest.mark.browser
-THEMES: tuple[Literal["dark", "light"], ...] = ("dark", "light")
 
 
 @pytest.fixture(scope="module")
@@ -45,51 +43,6 @@ def hub(town: Town, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proces
         with made.client("maple-dental") as client:
             assert client.post("/gateway/batches", content=town.batch("maple-dental", incidents())).status_code == 200
         yield made
-
-
-def violations(page: Page) -> list[str]:
-    """What axe-core objects to (WCAG 2.2 AA and best practice)."""
-    page.evaluate(AXE.read_text())
-    found = page.evaluate(
-        """async () => (await axe.run(document, {
-            runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'],
-            resultTypes: ['violations'],
-        })).violations.map((v) => v.id + ': ' + v.nodes.slice(0, 4).map((n) => n.html.slice(0, 160)).join(' | '))"""
-    )
-    return [str(v) for v in found]
-
-
-def examine(page: Page, name: str) -> None:
-    """Axe in both themes; pictures for whoever wants them; no sideways scrolling on a phone."""
-    page.wait_for_timeout(300)
-    page.evaluate("scrollTo(0, 0)")
-    for theme in THEMES:
-        if page.evaluate("document.documentElement.dataset.theme") != theme:
-            page.get_by_role("button", name=f"Switch to the {theme} theme").click()
-        assert (name, theme, violations(page)) == (name, theme, [])
-        if folder := os.environ.get("CW_SHOTS"):
-            page.screenshot(path=f"{folder}/{name}-{theme}.png", full_page=True)
-    page.get_by_role("button", name="Switch to the dark theme").click()
-    size = page.viewport_size or {"width": 1280, "height": 900}
-    page.set_viewport_size({"width": 360, "height": 800})
-    assert (name, page.evaluate("document.documentElement.scrollWidth")) == (name, 360)
-    page.set_viewport_size(size)
-
-
-@contextmanager
-def person(browser: Browser, hub: Process, org: str) -> Iterator[Page]:
-    """A browser of its own, signed in by the setup link."""
-    with opened(browser, hub, viewport={"width": 1280, "height": 900}, accept_downloads=True) as page:  # type: ignore[arg-type]
-        page.goto(f"{hub.url}/#link={hub.town.links[org].partition('#link=')[2]}")
-        page.get_by_role("button", name="Open", exact=True).click()
-        page.get_by_role("link", name="Agreements", exact=True).click()
-        page.get_by_role("heading", name="Agreements", level=1).wait_for()
-        yield page
-
-
-def slot(clause: Locator, name: str) -> Locator:
-    """The changeable part of a clause's sentence."""
-    return clause.locator(f"[data-slot='{name}']").first
 
 
 def test_a_practice_joins_chooses_refines_looks_signs_amends_revokes_and_proves(
@@ -181,7 +134,7 @@ def look(page: Page) -> None:
     page.get_by_role("tab", name="What never leaves").click()
     expect(panel).to_contain_text("command line")
     page.get_by_role("link", name="Next: What changes").click()
-    expect(page.locator("main")).to_contain_text("Newly shown to organisation harbour-mss")
+    expect(page.locator("main")).to_contain_text("Newly shown to organisation Harbour Managed Security")
     expect(page.locator("main")).to_contain_text("Nobody would lose anything they see today.")
     examine(page, "effects")
 
@@ -243,7 +196,7 @@ def amend(maple: Page, harbour: Page) -> None:
     clause.get_by_label("host name", exact=True).select_option("pseudonym")
     maple.get_by_text("Saved", exact=True).wait_for()
     maple.get_by_role("link", name="What changes").first.click()
-    expect(maple.locator("main")).to_contain_text("No longer shown to organisation harbour-mss")
+    expect(maple.locator("main")).to_contain_text("No longer shown to organisation Harbour Managed Security")
     examine(maple, "amend")
     maple.get_by_role("link", name="Offer and sign").first.click()
     expect(maple.get_by_role("radio", name="The key in this browser")).to_be_checked()
@@ -294,9 +247,15 @@ def examine_sheet(page: Page) -> None:
 
 
 def prove(page: Page) -> None:
-    """Who saw what afterwards, each with its proof."""
+    """Who saw what afterwards, under which version and clause, each with a proof that this browser checks itself."""
     page.get_by_role("link", name="Who saw what", exact=True).click()
-    expect(page.locator("main")).to_contain_text("Harbour Managed Security")
+    expect(page.get_by_role("region", name="Accesses, table")).to_contain_text("Harbour Managed Security")
+    examine(page, "seen")
+    page.get_by_role("button", name="Prove the access of Harbour Managed Security").first.click()
+    drawer = page.get_by_role("dialog", name="Proof of one access")
+    expect(drawer).to_contain_text("Proven: nobody, the hub included, can change or drop this entry unnoticed.")
+    expect(drawer).to_contain_text("#operate-for-us")
+    assert violations(page) == []
 
 
 def test_the_other_pages_of_agreements_are_accessible(browser: Browser, hub: Process) -> None:
@@ -354,12 +313,6 @@ def accept(page: Page) -> None:
     sheet.get_by_label("I have read what happens").check()
     sheet.get_by_role("button", name="Accept", exact=True).click()
     expect(page.locator("main")).to_contain_text("you accepted these duties")
-
-
-def press(page: Page, find: Callable[[], Locator]) -> None:
-    """Focus it and press Enter."""
-    find().first.focus()
-    page.keyboard.press("Enter")
 
 
 def test_a_steward_publishes_a_template_that_members_then_find_first(browser: Browser, hub: Process) -> None:
@@ -422,24 +375,6 @@ def test_an_owner_suspends_resumes_and_prints(browser: Browser, hub: Process) ->
             assert (name, answer.status, answer.headers["content-type"].split(";")[0]) == (name, 200, kind)
 
 
-def step(page: Page, kind: str, reason: str = "") -> None:
-    """A step of an agreement with the key the hub holds."""
-    page.get_by_role("button", name=f"{kind}…").click()
-    sheet = page.get_by_role("dialog")
-    sheet.get_by_label("Reason").fill(reason)
-    sheet.get_by_label("Let the hub sign for us").check()
-    sheet.get_by_label("I have read what happens").check()
-    sheet.get_by_role("button", name=f"{kind} now").click()
-
-
-def offered(hub: Process, name: str) -> str:
-    """Where an offer by Oak Law to its provider is, signed by nobody yet."""
-    with hub.client("oak-law") as client:
-        made = client.post("/api/agreements/offer", json={"document": {**oak(), "id": name, "title": f"The {name}"}})
-        assert made.status_code == 201, made.text
-        return f"{hub.url}/offers/{made.json()['hash']}"
-
-
 def test_an_offer_is_taken_back_and_another_declined(browser: Browser, hub: Process) -> None:
     first, second = offered(hub, "first-try"), offered(hub, "second-try")
     with person(browser, hub, "oak-law") as oak_law, person(browser, hub, "harbour-mss") as harbour:
@@ -477,36 +412,6 @@ def test_a_finding_is_mended_at_one_press(browser: Browser, hub: Process) -> Non
         page.get_by_text("Saved", exact=True).wait_for()
     with hub.client("oak-law") as client:
         assert [c["id"] for c in client.get("/api/drafts/twice").json()["document"]["clauses"]] == ["operate"]
-
-
-def test_a_key_is_replaced_and_signs_from_its_locked_file(browser: Browser, hub: Process, tmp_path: Path) -> None:
-    phrase, file = "seven quiet oaks in a row", tmp_path / "oak.key.json"
-    with person(browser, hub, "oak-law") as page:
-        page.goto(f"{hub.url}/settings")
-        page.get_by_role("button", name="Replace the key…").click()
-        page.get_by_label("Passphrase for the file").fill(phrase)
-        page.get_by_label("The same again").fill(phrase)
-        with page.expect_download() as saved:
-            page.get_by_role("button", name="Make the key and save its file").click()
-        saved.value.save_as(file)
-        page.get_by_label("I have the file and keep it safe").check()
-        page.get_by_role("button", name="Register it and keep it in this browser").click()
-        expect(page.locator("main")).to_contain_text("in this browser")
-        expect(page.locator("main")).to_contain_text("no longer used")
-        page.get_by_role("button", name="Forget here").click()
-        page.goto(offered(hub, "third-try"))
-        expect(page.get_by_role("radio", name="The key in this browser")).to_have_count(0)
-        page.get_by_label("A key from a file").set_input_files(file)
-        page.get_by_label("Passphrase of this file").fill("not this one at all")
-        page.get_by_role("button", name="Open it").click()
-        expect(page.get_by_role("alert")).to_be_visible()
-        page.get_by_label("Passphrase of this file").fill(phrase)
-        page.get_by_role("button", name="Open it").click()
-        page.get_by_label("I have read the text and agree to it").check()
-        page.get_by_role("button", name="Sign", exact=True).click()
-        expect(page.locator("main")).to_contain_text("has not signed yet")
-        expect(page.get_by_role("button", name="Sign", exact=True)).to_have_count(0)
-    assert '"d"' not in file.read_text()
 
 
 def test_a_steward_sets_the_ceiling_of_its_community(browser: Browser, hub: Process) -> None:

@@ -53,7 +53,7 @@ def service(owner: str, operator: str, parties: list[dict[str, str]], grade: Gra
         "kind": "limit", "id": "people",
         "fields": {"user": "pseudonym", "mail_from": "domain", "mail_to": "withheld", "message": "withheld"},
     }  # fmt: skip
-    return _agreement(f"{owner}-service", f"Managed security for {owner}", parties, [share, limit], days)
+    return _agreement(f"{owner}-service", f"Managed security for {parties[0]['name']}", parties, [share, limit], days)
 
 
 def pooled(owner: str, parties: list[dict[str, str]], grade: Grade, days: tuple[str, str]) -> Document | None:
@@ -70,7 +70,7 @@ def pooled(owner: str, parties: list[dict[str, str]], grade: Grade, days: tuple[
     clauses: list[Document] = [peers]
     if grade != "private":
         clauses += [_cert(grade), _isp()]
-    return _agreement(f"{owner}-community", f"Early warning by {owner}", parties, clauses, days) | {
+    return _agreement(f"{owner}-community", f"Early warning by {parties[0]['name']}", parties, clauses, days) | {
         "community": COMMUNITY
     }
 
@@ -100,7 +100,7 @@ def charter(owner: str, operator: str, signer: dict[str, str]) -> Document:
     """The standing ceiling of a quiet member: outside its operator nobody is ever shown an address or a name."""
     sealed = ("src_ip", "dst_ip", "host", "user", "owner")
     return {
-        "charter": "1", "id": f"{owner}-charter", "version": 1, "title": f"Standing ceiling of {owner}",
+        "charter": "1", "id": f"{owner}-charter", "version": 1, "title": f"Standing ceiling of {signer['name']}",
         "owner": signer,
         "clauses": [{
             "kind": "limit", "id": "sealed", "outside": {"organisations": [operator]},

@@ -218,8 +218,8 @@ def documents(stage: Stage) -> list[agreements.Document]:
     found: list[agreements.Document] = []
     for index, member in enumerate(stage.smes()):
         grade = agreements.grade_of(index)
-        owner = {"id": member.id, "role": "owner"}
+        owner = {"id": member.id, "name": member.name, "role": "owner"}
         found.append(agreements.service(member.id, mssp, [owner, {"id": mssp, "role": "operator"}], grade, days))
         pooled = agreements.pooled(member.id, [owner, {"id": cert, "role": "member"}], grade, days)
-        found += [pooled] if pooled else [agreements.charter(member.id, mssp, {"id": member.id})]
+        found += [pooled] if pooled else [agreements.charter(member.id, mssp, {"id": member.id, "name": member.name})]
     return found

@@ -191,7 +191,7 @@ export function notifications(
   return api.json('GET', 'api/notifications', undefined, signal);
 }
 
-export function markSeen(api: Api, uids: string[] | null): Promise<{ unseen: number }> {
+export function markSeen(api: Api, uids: readonly string[] | null): Promise<{ unseen: number }> {
   return api.json('POST', 'api/notifications/seen', { uids });
 }
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { groupsOf, idIn, nameIn, type Known } from './known.ts';
+import { groupsOf, idIn, nameIn, withNames, type Known } from './known.ts';
 
 const known: Known = {
   organisations: [
@@ -34,5 +34,14 @@ describe('who can be picked', () => {
       'SME Shield',
       'oak-law',
     ]);
+  });
+
+  it('is named in a sentence, and no word is taken for a short name', () => {
+    const text =
+      'Newly shown to organisations maple, north and harbour-mss; future members of community sme-shield, for north and other reasons; read by north.';
+    expect(withNames(known, text)).toBe(
+      'Newly shown to organisations Maple Dental, north and Harbour; future members of community SME Shield, for north and other reasons; read by North.',
+    );
+    expect(withNames(known, 'of malware, dns and maple events')).toBe('of malware, dns and maple events');
   });
 });

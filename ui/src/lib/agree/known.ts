@@ -33,6 +33,19 @@ export const nameIn = (known: Known, id: string): string =>
   [...known.organisations, ...known.services, ...known.communities].find((k) => k.id === id && k.name !== id)?.name ??
   id;
 
+const NAMED = /\b(organisations? |communit(?:y|ies) |read by |, | and )([a-z0-9][a-z0-9-]*)/g;
+
+/**
+ * A sentence about agreements with names in place of short names, where we know them: for reading, never for signing.
+ * In the middle of a list only a short name with a hyphen is taken for one, since it could be a word.
+ */
+export function withNames(known: Known, text: string): string {
+  return text.replace(NAMED, (all, before: string, id: string) => {
+    const name = nameIn(known, id);
+    return name === id || (/^(?:,| and)/.test(before) && !id.includes('-')) ? all : before + name;
+  });
+}
+
 /** The short name of an organisation somebody typed, by short name or by name. */
 export function idIn(known: Known, text: string): string {
   const wish = text.trim().toLowerCase();
