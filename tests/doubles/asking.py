@@ -135,6 +135,14 @@ CALLS: dict[str, list[Call]] = {
         Call("/api/releases/none"),
     ],
     "POST /api/query": [Call("/api/query", "POST", q) for q in questions()],
+    "POST /api/privacy/plan": [
+        Call("/api/privacy/plan", "POST", {"community": {"members": 1000}, "budget": "1/10"}),
+        Call("/api/privacy/plan", "POST", {
+            "community": {"members": 300}, "wanted": [{"kind": "outbreak", "members": 30}, {"kind": "view", "step": "week"}],
+        }),
+        Call("/api/privacy/plan", "POST", {"community": {"members": 20}, "budget": "-1"}),
+        Call("/api/privacy/plan", "POST", {}),
+    ],
     "POST /api/explain": [
         Call("/api/explain", "POST", {"filter": {"time": {"last": "7d"}}}),
         *(Call("/api/explain", "POST", {"filter": c}) for c in comparisons()),
