@@ -11,10 +11,10 @@ from playwright.sync_api import Browser, Page, expect
 from uikit import AXE, StandIn, chromium, enter, opened
 
 pytestmark = pytest.mark.browser
-PAGES = ("explore", "agreements", "indicators", "alerts", "gateways", "audit")
+PAGES = ("explore", "agreements", "indicators", "alerts", "gateways", "audit", "plan")
 LOADED = {
     "explore": "Events in the selection", "agreements": "in force", "indicators": "203.0.113.7",
-    "alerts": "Open in Explore", "gateways": "connected", "audit": "Root hash",
+    "alerts": "Open in Explore", "gateways": "connected", "audit": "Root hash", "plan": "Nothing has been spent",
 }  # fmt: skip
 
 

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
+import msgspec
 from explaining import explanation
 from world import (
     ALERTS,
@@ -58,7 +59,7 @@ QUIET: dict[str, Any] = {
     },
     "keys": [{"thumbprint": "k" * 43, "public": "p" * 43, "held": True, "added": 0, "ended": None}],
 }  # fmt: skip
-PAGES = {"", "welcome", "login", "setup", "explore", "agreements", "indicators", "alerts", "gateways", "audit"}
+PAGES = {"", "welcome", "login", "setup", "explore", "agreements", "indicators", "alerts", "gateways", "audit", "plan"}
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -268,6 +269,8 @@ class Handler(BaseHTTPRequestHandler):
         elif path == "query":
             time.sleep(self.world.delay)
             self._json(answer(self.world, me["role"], body))
+        elif path == "privacy/plan":
+            self._plan(body)
         elif path == "explain":
             self._json(explanation(self.world, me["role"], body))
         elif path == "agreements/impact":
@@ -276,6 +279,19 @@ class Handler(BaseHTTPRequestHandler):
             self._revoke(path.split("/")[1])
         else:
             self._problem(404, "not-found", "There is no such thing.")
+
+    def _plan(self, body: dict[str, Any]) -> None:
+        """The real planner: it needs public numbers only."""
+        from commonwatch.errors import InvalidInput
+        from commonwatch.privacy.planner.asking import AskPlan
+        from commonwatch.privacy.planner.planning import plan
+
+        try:
+            found = plan(msgspec.convert(body, AskPlan))
+        except (InvalidInput, msgspec.ValidationError) as error:
+            self._problem(422, "invalid-input", str(error), "Look at the numbers.")
+        else:
+            self._json(msgspec.to_builtins(found))
 
     def _open(self, body: dict[str, Any]) -> None:
         role = body.get("link") or (body.get("person") if body.get("passphrase") == "correct horse" else "")

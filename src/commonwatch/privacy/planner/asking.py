@@ -64,9 +64,13 @@ class Cost(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Visible(msgspec.Struct, frozen=True, kw_only=True):
-    """The size (members hit) from which an outbreak is seen with a chance of 50, 80 and 95 in 100."""
+    """The size (members hit) from which an outbreak is seen with a chance of 50, 80 and 95 in 100.
+
+    `days`: within so many it reaches all; None: half of them within two days, as is usual.
+    """
 
     where: Where
+    days: int | None
     half: int
     most: int
     nearly_all: int

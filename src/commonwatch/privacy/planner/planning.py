@@ -113,7 +113,9 @@ def _seen(
     community = asked.community
     views = profiled(profile, community.axes, cube, community.members) if cube else None
     shown = tuple(expected(views, v, community.total) for v in VIEWS["closing"]) if views else ()
-    outbreaks = tuple(_visible(community, alerts, where) for where in _places(community)) if alerts else ()
+    lasting = {w.days for w in met if isinstance(w, Outbreak)}
+    days = lasting.pop() if len(lasting) == 1 else None
+    outbreaks = tuple(_visible(community, alerts, where, days) for where in _places(community)) if alerts else ()
     made = Planned(
         cost=cost(cube, alerts, asked.delta), profile=profile if views else None,
         tables=_tables(views) if views else (),
@@ -146,13 +148,13 @@ def _places(community: Community) -> tuple[power.Where, ...]:
     return ("region", "everywhere") if community.regions > 1 else ("everywhere",)
 
 
-def _visible(community: Community, rho: Fraction, where: power.Where) -> Visible:
+def _visible(community: Community, rho: Fraction, where: power.Where, days: int | None) -> Visible:
     over = power.line(community, rho, where)
-    half, most, nearly = (math.ceil(power.size(over, chance)) for chance in (0.5, 0.8, 0.95))
+    half, most, nearly = (math.ceil(power.size(over, chance, days)) for chance in (0.5, 0.8, 0.95))
     last = 1.5 * nearly
     sizes = sorted({max(1, round(last * n / _POINTS)) for n in range(1, _POINTS + 1)})
-    curve = tuple((n, power.chance(over, n)) for n in sizes)
-    return Visible(where=where, half=half, most=most, nearly_all=nearly, curve=curve)
+    curve = tuple((n, power.chance(over, n, days)) for n in sizes)
+    return Visible(where=where, days=days, half=half, most=most, nearly_all=nearly, curve=curve)
 
 
 def _rounded_up(needed: float) -> Fraction:

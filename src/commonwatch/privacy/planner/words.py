@@ -121,7 +121,7 @@ def _outbreaks(plan: Planned, community: Community) -> list[str]:
 
 def _outbreak(seen: Visible, community: Community) -> str:
     there = community.members // (community.regions if seen.where == "region" else 1)
-    place = _PLACES[seen.where]
+    place = _PLACES[seen.where] + (f" within {seen.days} days" if seen.days else "")
     if seen.half > there:
         return f"Outbreaks {place} stay invisible: one must reach about {seen.half} members, and {there} are there."
     return (

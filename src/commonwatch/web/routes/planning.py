@@ -1,4 +1,4 @@
-"""Plan a private release before anything is spent. Public numbers only: no member's data, no ledger, nothing is kept."""
+"""Plan a private release before anything is spent. Public numbers only: no data, no ledger, and nothing is kept."""
 
 from __future__ import annotations
 
