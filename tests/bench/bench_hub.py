@@ -34,7 +34,7 @@ from commonwatch.wire.auth import sign_request
 from commonwatch.wire.batch import BatchHeader, batch_uid, seal
 from scenario.live import agreement
 
-GATEWAYS, ROWS, BATCHES, ROUNDS = 50, 5_000, 20, 10
+GATEWAYS, ROWS, BATCHES, ROUNDS = 100, 5_000, 20, 10
 PROFILE = dict.fromkeys(
     ("time", "owner", "owner_sector", "owner_region", "owner_size", "severity", "signature", "malware", "src_ip",
      "dst_ip", "src_port", "dst_port", "protocol", "domain", "action"), "exact",
@@ -44,7 +44,7 @@ COMMUNITY = "ring"
 
 def spec() -> Spec:
     """Fifty members that share with each other and with an operator."""
-    members = [f"member-{i:02d}" for i in range(GATEWAYS)]
+    members = [f"member-{i:03d}" for i in range(GATEWAYS)]
     documents = []
     for member in members:
         made: dict[str, Any] = dict(agreement(member, "operator-mss"))
@@ -213,7 +213,7 @@ def revoke(url: str, founded: Any) -> tuple[list[float], list[float]]:
     operator = login(url, founded.links["olga"])
     effect, calm = [], []
     for number in range(ROUNDS):
-        member = f"member-{number:02d}"
+        member = f"member-{number:03d}"
         head = login(url, founded.links[f"head-{member}"])
         begun = time.perf_counter()
         before = operator.post("/api/query", json=question).json()["total"]

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from commonwatch.agreements.reader import Reader
@@ -16,6 +17,8 @@ from commonwatch.hub import compose
 from commonwatch.hub.jobs.decisions import Decisions
 from commonwatch.hub.jobs.upkeep import Job, Upkeep
 from commonwatch.hub.serve import listen
+from commonwatch.store import StoredBatch
+from doubles.govern import batch, events
 from doubles.town import Town
 
 BIRCH = Reader("birch", ("mssp",), ("valley",), "detect")
@@ -112,3 +115,27 @@ def test_an_address_that_is_taken_is_said_so() -> None:
     with pytest.raises(Conflict, match="cannot listen on"):
         listen("127.0.0.1", first.getsockname()[1])
     first.close()
+
+
+def without(made: StoredBatch, columns: set[str]) -> StoredBatch:
+    """The batch without some columns."""
+    return msgspec.structs.replace(made, columns={k: v for k, v in made.columns.items() if k not in columns})
+
+
+def test_telling_rests_only_where_batches_keep_coming_and_flows_alone_wake_nobody(town: Town, tmp_path: Path) -> None:
+    hub = town.copy(tmp_path / "data")
+    telling, warning = hub.telling, hub.warning
+    telling._news.clear()
+    flows, verdict = events(5, event_class=10), events(1, seed=2, event_class=1)
+    nameless = {"malware_family"}
+    hub._stored(without(batch("ash", flows), nameless))
+    assert not telling._news.is_set()
+    assert telling.rest(0.5) == 0, "one batch alone is told of at once"
+    hub._stored(without(batch("ash", flows + verdict, uid=2), nameless))
+    assert telling._news.is_set()
+    assert not warning._news.is_set(), "no family is named"
+    assert telling.rest(0.5) == 3 * 0.5
+    assert telling.rest(60) == 2.0
+    hub._stored(batch("ash", verdict, uid=3))
+    assert warning._news.is_set()
+    hub.close()

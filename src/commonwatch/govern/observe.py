@@ -34,6 +34,8 @@ from commonwatch.govern.relation import READER, Window, null, number, raw_column
 ObservableKind = Literal["ip", "domain", "url", "sha256", "sha1", "md5", "mail"]
 _ALWAYS = (EventClass.MALWARE, EventClass.INTRUSION, EventClass.WEB, EventClass.MAIL)
 _DENIED_ONLY = (EventClass.FIREWALL, EventClass.AUTH)
+#: Classes of events that can be worth acting on; no other event makes an observable.
+WORTH = frozenset({*_ALWAYS, *_DENIED_ONLY})
 _DENIED = 2
 _HASHES = ("sha256", "sha1", "md5")
 
@@ -269,7 +271,7 @@ def _kinded(source_no: int, source: _Source, view: Reading) -> exp.Select:
 
 def _of_worth() -> exp.Expr:
     """What `_worth` implies of the raw class, so that other events need not be looked at."""
-    return exp.In(this=raw_column("event_class"), expressions=[number(c) for c in (*_ALWAYS, *_DENIED_ONLY)])
+    return exp.In(this=raw_column("event_class"), expressions=[number(c) for c in sorted(WORTH)])
 
 
 def _among(source: _Source, keys: Sequence[dict[str, Any]]) -> exp.Expr:

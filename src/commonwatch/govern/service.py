@@ -136,7 +136,7 @@ class Govern:
                 context.asking.counting = self._accounts.lacks(self._mark(context, query.filter, moment))
             answer = _ANSWERS[type(query)](self, context, query)
             self._still(context.view, context.reader)
-            if self._snapshots.asked(context.reader, frozenset(context.asking.used)):
+            if not use.inside and self._snapshots.asked(context.reader, frozenset(context.asking.used)):
                 threading.Thread(target=self.warm, args=(context.reader,), daemon=True).start()
             detail = {"query": context.query, "question": type(query).__name__.lower(), "rows": len(answer.rows)}
             taken = None if use.inside else self._taken(context, query, use, moment)

@@ -25,6 +25,7 @@ from commonwatch.detect.explain.asking import Explainer
 from commonwatch.detect.watch import Watch
 from commonwatch.errors import Conflict
 from commonwatch.govern.answer.asking import instant_text
+from commonwatch.govern.observe import WORTH
 from commonwatch.govern.service import Govern
 from commonwatch.govern.taken import Use
 from commonwatch.hub.accounts import reader_of
@@ -54,7 +55,7 @@ from commonwatch.hub.withdrawal.reading import Certificates
 from commonwatch.hub.withdrawal.work import Withdrawing
 from commonwatch.share import taxii
 from commonwatch.share.publication import Publications
-from commonwatch.store import Store
+from commonwatch.store import Store, StoredBatch
 from commonwatch.web import app as web
 from commonwatch.web.auth import taxii_reader
 from commonwatch.web.ports import Ports, Principal
@@ -127,13 +128,7 @@ class Hub:
         """Start what the hub does by itself."""
         self.core.start()
         self._take_back()
-        told = self.core.intake.stored
-
-        def stored(org: str, rows: int) -> None:
-            self._wake()
-            told(org, rows)
-
-        self.core.intake.stored = stored
+        self.core.intake.stored = self._stored
         self.core.policy.listen(lambda _: self._wake())
         self.core.policy.listen(lambda _: self.withdrawing.wake())
         self.telling.start()
@@ -148,6 +143,13 @@ class Hub:
         self.core.leases.ended = self.withdrawing.ended
         self.core.gateways.heard = self.withdrawing.heard
         self.core.agreements.withdrawn = self.withdrawing.brief
+
+    def _stored(self, batch: StoredBatch) -> None:
+        """What came in is looked at soon where it can make an indicator or name a family, else with the next look."""
+        if not WORTH.isdisjoint(batch.columns["event_class"]):
+            self.telling.wake()
+        if "malware_family" in batch.columns:
+            self.warning.wake()
 
     def _wake(self) -> None:
         """There may be something to tell and to warn of."""

@@ -36,7 +36,7 @@ class Intake:
 
     def __init__(self, database: Database, clock: Clock, append: Append) -> None:
         self.database, self.clock, self.append = database, clock, append
-        self.stored: Callable[[str, int], None] = lambda _org, _rows: None
+        self.stored: Callable[[StoredBatch], None] = lambda _batch: None
         self._issued: dict[str, int] = {}
 
     def accept(self, body: bytes) -> bytes:
@@ -47,9 +47,10 @@ class Intake:
         except (SignatureError, InvalidInput) as error:
             self._quarantine(gateway, body, error)
             raise
-        stored = self.append(self._batch(header, columns))
+        batch = self._batch(header, columns)
+        stored = self.append(batch)
         if stored:
-            self.stored(header.org, stored)
+            self.stored(batch)
         receipt = BatchReceipt(header.batch_uid, header.rows, stored, duplicate=stored == 0)
         return msgspec.json.encode(receipt)
 

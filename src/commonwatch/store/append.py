@@ -22,7 +22,7 @@ from commonwatch.store.batch import StoredBatch
 from commonwatch.store.handling import Dictionary, Plan
 
 #: Rows that are written together at most, one batch aside that has more alone.
-MOST_ROWS = 100_000
+MOST_ROWS = 250_000
 #: Events that two gateways of one owner sent: of that owner, and with a time at most so far from the batch's.
 _NEAR = "INTERVAL 1 DAY"
 _KNOWN = " UNION ALL ".join(

@@ -55,10 +55,10 @@ class Pool:
 class Workers:
     """Three pools: brief look-ups, the engine's questions, and batches that come in."""
 
-    def __init__(self, *, engine: int = 4, intake: int = 6) -> None:
+    def __init__(self, *, engine: int = 4, intake: int = 32) -> None:
         self._brief = Pool("brief", 8, 2048)
         self._engine = Pool("engine", engine, 64, share=engine + 12)
-        self._intake = Pool("intake", intake, 64)
+        self._intake = Pool("intake", intake, 224)
 
     async def brief(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """A call that looks something up or writes one row."""

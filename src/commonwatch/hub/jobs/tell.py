@@ -1,9 +1,9 @@
 """Telling: new indicators go to every entitled gateway within a third of a second of the batch that brought them.
 
-Rules held here: one listener per organisation that has a gateway, reading for `detect`; what it is told comes from its
-own publications and nothing else; after a change of policy everybody is looked at again, so that what was
-withdrawn is withdrawn; what is handed over is in the audit log, by number; a failure is tried again and never stops
-the loop.
+Rules held here: where batches keep coming, telling rests between turns and takes at most a quarter of the time; one
+listener per organisation that has a gateway, reading for `detect`; what it is told comes from its own publications and
+nothing else; after a change of policy everybody is looked at again, so that what was withdrawn is withdrawn; what is
+handed over is in the audit log, by number; a failure is tried again and never stops the loop.
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ from commonwatch.wire.messages import Withdraw
 log = logging.getLogger("commonwatch.hub")
 #: Seconds: to let batches that come together be told together; between looks without news.
 GATHER, IDLE = 0.05, 3.0
+#: While news keeps coming: how many times as long as a turn took it rests after it, and seconds it rests at most.
+RESTS, LONGEST = 3.0, 2.0
 GATEWAY = Use("gateway", "gateway")
 Audience = Callable[[], Mapping[str, Reader]]
 
@@ -47,6 +49,10 @@ class Telling(Loop):
             promulgate.step(self._publications, self._current(readers), self._send)
         except Exception as error:
             log.warning("telling failed and will be tried again: %s", type(error).__name__)
+
+    def rest(self, took: float) -> float:
+        """Seconds to rest: none where nothing came meanwhile, so that who sends one batch is told of at once."""
+        return min(RESTS * took, LONGEST) if self._news.is_set() else 0.0
 
     def _current(self, readers: Mapping[str, Reader]) -> Iterable[promulgate.Listener]:
         """A listener per organisation; its cursor outlives a change of the organisation's roles."""
