@@ -301,6 +301,11 @@ def verify_message(typ: str, envelope: Envelope, key: str | bytes | None = None)
     return Message(unb64(envelope.payload, "payload"), header["kid"])
 
 
+def signing_keys(envelope: Envelope) -> list[str]:
+    """Thumbprints of the keys its signatures say they are by. Not verified. Raises SignatureError."""
+    return [_header(signature)["kid"] for signature in envelope.signatures]
+
+
 def _header(signature: Signature, more: tuple[str, ...] | None = None) -> dict[str, str]:
     """The protected header: exactly alg, kid, typ and `more`, all text. (None: a document's or a message's.)"""
     try:

@@ -7,20 +7,21 @@ their hash; failed logins slow down per person and over all; every login, failur
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from typing import cast
 
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
-from commonwatch.agreements.reader import PURPOSES, Purpose, Reader, Role, allowed_purposes
+from commonwatch.agreements.reader import PURPOSES, Purpose, Reader, Role
 from commonwatch.errors import InvalidInput, NotAuthenticated, NotFound, NotPermitted
 from commonwatch.govern.policy import OrgInfo
+from commonwatch.hub.live.standing import Live, narrowed, of_session, of_token, reader_as, standing
 from commonwatch.hub.members import need_org, org_info
 from commonwatch.hub.meta.clock import MICROS, Clock
 from commonwatch.hub.meta.credentials import Throttle, hashed, opens, random_secret, seal_passphrase
 from commonwatch.hub.meta.database import Database
-from commonwatch.hub.meta.models import Community, Gateway, Link, Login, Membership, Organisation, Person, Token
+from commonwatch.hub.meta.models import Community, Link, Login, Membership, Organisation, Person, Token
 from commonwatch.hub.meta.outbox import record
 from commonwatch.hub.settings import Settings
 from commonwatch.web.ports import CommunityInfo, Directory, PersonInfo, Principal, ServiceInfo, SessionInfo, TokenInfo
@@ -141,29 +142,10 @@ class Accounts:
 
     def standing(self, principals: Collection[Principal]) -> set[Principal]:
         """Those whose credential still yields the very same principal: all at once, for what is held open."""
-        with self.database.read() as session:
-            kept = list(preload(session, principals))
-            standing = {principal for principal in principals if self._stands(session, principal)}
-            del kept
-        return standing
-
-    def _stands(self, session: Session, principal: Principal) -> bool:
-        try:
-            return self._again(session, principal) == principal
-        except (NotAuthenticated, NotPermitted):
-            return False
-
-    def _again(self, session: Session, principal: Principal) -> Principal | None:
-        """What the same session or token would yield now."""
         now = self.clock.now()
-        if principal.kind == "gateway":
-            gateway = session.get(Gateway, principal.grant)
-            return principal if gateway and gateway.active else None
-        if principal.kind == "token":
-            token = session.get(Token, principal.grant)
-            return self._of_token(session, token) if token and token.expires > now else None
-        login = session.get(Login, principal.grant)
-        return self._of_session(session, login) if login and self._fresh(login, now) else None
+        live = Live((Login.expires > now) & (Login.used > now - self.idle), Token.expires > now)
+        with self.database.read() as session:
+            return standing(session, principals, live)
 
     def tokens(self, principal: Principal) -> Sequence[TokenInfo]:
         """The person's own tokens."""
@@ -258,24 +240,16 @@ class Accounts:
 
     def _of_session(self, session: Session, row: Login) -> Principal:
         person = self._active(session, row.person)
-        return Principal(
-            kind="person", id=person.id, name=person.name, reader=self._reader(session, person, row.purpose),
-            admin=person.admin, operator=person.operator, grant=row.id,
-        )  # fmt: skip
+        return of_session(person, self._reader(session, person, row.purpose), row.id)
 
     def _of_token(self, session: Session, row: Token) -> Principal:
         person = self._active(session, row.person)
-        reader = self._reader(session, person, row.purpose)
-        scopes = tuple(row.scopes)
-        admin = person.admin and "sign" in scopes
-        return Principal(
-            kind="token", id=row.id, name=row.name, reader=reader, admin=admin, scopes=scopes, grant=row.id
-        )
+        return of_token(row, person, self._reader(session, person, row.purpose))
 
     def _reader(self, session: Session, person: Person, purpose: str) -> Reader:
         if purpose not in self._purposes(session, person):
             raise NotAuthenticated("this purpose was withdrawn from you", todo="log in again, or make a new token")
-        return kept_reader(session, need_org(session, person.org), purpose)
+        return reader_of(session, need_org(session, person.org), purpose)
 
     def _active(self, session: Session, person: str) -> Person:
         row = session.get(Person, person)
@@ -301,11 +275,6 @@ def check_token(name: str, scopes: Sequence[str], days: int) -> None:
         raise InvalidInput("a token needs a name, scopes and an end", where="name, scopes, days", todo=todo)
 
 
-def narrowed(purposes: Sequence[str], roles: Sequence[str]) -> tuple[Purpose, ...]:
-    """The person's purposes that the organisation's roles (still) allow."""
-    return tuple(p for p in allowed_purposes(roles) if p in purposes)
-
-
 def first_purpose(purposes: tuple[Purpose, ...]) -> Purpose:
     """What a new session acts for: to detect, if that is allowed."""
     return next(p for p in PURPOSES if p in purposes)
@@ -313,28 +282,7 @@ def first_purpose(purposes: tuple[Purpose, ...]) -> Purpose:
 
 def reader_of(session: Session, org: Organisation, purpose: str) -> Reader:
     """An organisation with its roles and communities as they are now, acting for a purpose."""
-    info = org_info(org, communities_of(session, org.id))
-    return Reader(org.id, cast("tuple[Role, ...]", info.roles), info.communities, cast("Purpose", purpose))
-
-
-def kept_reader(session: Session, org: Organisation, purpose: str) -> Reader:
-    """`reader_of`, looked up once in a session, which sees one instant."""
-    known: dict[tuple[str, str], Reader] = session.info.setdefault("readers", {})
-    key = (org.id, purpose)
-    if key not in known:
-        known[key] = reader_of(session, org, purpose)
-    return known[key]
-
-
-def preload(session: Session, principals: Collection[Principal]) -> Iterator[object]:
-    """Load what tells whether they stand in a few questions; `session.get` finds it while the caller keeps it."""
-    for table, kind in ((Login, "person"), (Token, "token"), (Gateway, "gateway")):
-        grants = sorted({p.grant for p in principals if p.kind == kind})
-        for start in range(0, len(grants), 500):
-            yield from session.scalars(select(table).where(table.id.in_(grants[start : start + 500])))
-    if len(principals) > 1:
-        yield from session.scalars(select(Person))
-        yield from session.scalars(select(Organisation))
+    return reader_as(org_info(org, communities_of(session, org.id)), purpose)
 
 
 def communities_of(session: Session, org: str) -> list[str]:

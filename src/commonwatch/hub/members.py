@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
-from sqlalchemy import delete, select
+from sqlalchemy import Row, delete, select
 from sqlalchemy.orm import Session
 
 from commonwatch.agreements.reader import ROLES, Purpose, allowed_purposes
@@ -220,7 +220,7 @@ def need_org(session: Session, org: str) -> Organisation:
     return row
 
 
-def org_info(row: Organisation, communities: Iterable[str]) -> OrgInfo:
+def org_info(row: Organisation | Row[Any], communities: Iterable[str]) -> OrgInfo:
     """The public attributes of an organisation; roles and communities sorted."""
     return OrgInfo(
         org=row.id, name=row.name, roles=tuple(sorted(row.roles)), communities=tuple(sorted(communities)),
@@ -231,6 +231,7 @@ def org_info(row: Organisation, communities: Iterable[str]) -> OrgInfo:
 def read_orgs(session: Session) -> dict[str, OrgInfo]:
     """Every organisation with its communities."""
     joined: dict[str, list[str]] = {}
-    for row in session.execute(select(Membership.org, Membership.community)):
-        joined.setdefault(row.org, []).append(row.community)
-    return {row.id: org_info(row, joined.get(row.id, ())) for row in session.scalars(select(Organisation))}
+    for org, community in session.execute(select(Membership.org, Membership.community)):
+        joined.setdefault(org, []).append(community)
+    columns = select(*Organisation.__table__.columns)
+    return {row.id: org_info(row, joined.get(row.id, ())) for row in session.execute(columns)}

@@ -24,6 +24,8 @@ MOST_WAITING, MOST_KEPT = 256, 50_000
 CHUNK = 500
 #: Listeners told at once of what everybody is told, and seconds until the next as many are.
 SLICE, PAUSE = 250, 0.02
+#: The same for a change of policy: who is touched ends first and asks again; the others learn only that it happened.
+AFTER, EASY = 0.3, 0.08
 TOO_SLOW = "too-slow"
 #: Seconds a policy that gave no sign of life gets for an answer before streams end.
 CONFIRM = 0.3
@@ -175,8 +177,13 @@ class Broadcaster:
         self._offer(org, Accessed(access))
 
     def epoch(self, epoch: int, owners: frozenset[str] = frozenset()) -> None:
-        """Tell everybody that the policy changed."""
-        self._offer_all(Epoch(epoch, owners))
+        """Tell everybody that the policy changed: the owners whose documents did at once, the others at leisure."""
+        message = Epoch(epoch, owners)
+        with self._lock:
+            first = [one for org in owners for one in self._listeners.get(org, ())]
+            others = [one for org, some in self._listeners.items() if org not in owners for one in some]
+        _hand_over(first, message)
+        _hand_over(others, message, wait=AFTER, pause=EASY)
 
     def watermark(self, watermark: str) -> None:
         """Tell everybody that new events are readable."""
@@ -221,18 +228,22 @@ class Broadcaster:
         _hand_over(listeners, message)
 
 
-def _hand_over(listeners: Sequence[Listener], message: Message) -> None:
+def _hand_over(listeners: Sequence[Listener], message: Message, *, wait: float = 0.0, pause: float = PAUSE) -> None:
     """To all of them, in slices, so that ten thousand do not hold up what is more urgent."""
     by_loop: dict[asyncio.AbstractEventLoop, list[Listener]] = {}
     for listener in listeners:
         by_loop.setdefault(listener.loop, []).append(listener)
     for loop, mine in by_loop.items():
         with suppress(RuntimeError):  # a closed loop: its streams are gone
-            loop.call_soon_threadsafe(_put_slices, mine, message)
+            loop.call_soon_threadsafe(_put_slices if not wait else _put_later, mine, message, wait, pause)
 
 
-def _put_slices(listeners: list[Listener], message: Message) -> None:
+def _put_later(listeners: list[Listener], message: Message, wait: float, pause: float) -> None:
+    listeners[0].loop.call_later(wait, _put_slices, listeners, message, wait, pause)
+
+
+def _put_slices(listeners: list[Listener], message: Message, wait: float, pause: float) -> None:
     for listener in listeners[:SLICE]:
         listener.put(message)
     if rest := listeners[SLICE:]:
-        rest[0].loop.call_later(PAUSE, _put_slices, rest, message)
+        rest[0].loop.call_later(pause, _put_slices, rest, message, wait, pause)

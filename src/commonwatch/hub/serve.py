@@ -20,6 +20,8 @@ from litestar import Litestar
 
 from commonwatch.errors import Conflict
 from commonwatch.hub.compose import Hub
+from commonwatch.hub.jobs.heap import ASIDE, Heap
+from commonwatch.hub.jobs.upkeep import Job, Upkeep
 from commonwatch.hub.settings import Settings
 from commonwatch.web.logs import CONFIG
 from commonwatch.web.rooms import Closing, closing_of
@@ -41,10 +43,13 @@ def run(settings: Settings, host: str, port: int) -> None:
     except BaseException:
         listening.close()
         raise
+    tidying = Upkeep([Job("the heap", ASIDE, Heap().turn)])
     try:
         hub.start()
+        tidying.start()
         serve(hub.app(), listening, settings.url)
     finally:
+        tidying.stop()
         hub.close()
 
 

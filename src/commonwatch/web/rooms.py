@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -17,29 +17,27 @@ KEY = "room"
 
 
 class Closing:
-    """Told once that the hub stops; held-open streams wait for it beside their own news."""
+    """Told once that the hub stops; held-open streams say what ends them. Event loop only."""
 
     def __init__(self) -> None:
         self._told = False
-        self._waiting: set[asyncio.Event] = set()
+        self._ends: set[Callable[[], None]] = set()
 
     def tell(self) -> None:
-        """End every stream. Event loop only."""
+        """End every stream."""
         self._told = True
-        for event in self._waiting:
-            event.set()
+        for end in list(self._ends):
+            end()
 
-    def event(self) -> asyncio.Event:
-        """An event of the running loop that is set when the hub stops. Give it back with `drop`."""
-        event = asyncio.Event()
+    def add(self, end: Callable[[], None]) -> None:
+        """A stream is open; called at once where the hub stops already."""
+        self._ends.add(end)
         if self._told:
-            event.set()
-        self._waiting.add(event)
-        return event
+            end()
 
-    def drop(self, event: asyncio.Event) -> None:
+    def drop(self, end: Callable[[], None]) -> None:
         """The stream has ended."""
-        self._waiting.discard(event)
+        self._ends.discard(end)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,15 +1,22 @@
 """Streams that stay open: items as they come, a beat when silent, an end when the hub closes or anything fails.
 
 Rules held here: a failure before the first item is a problem like any other; later ones end the stream without a word
-(its items say `bye` where the protocol has one) and never reach the server's log with their text.
+(its items say `bye` where the protocol has one) and never reach the server's log with their text. A stream is two
+tasks, one that waits for its items and one that waits for the client to leave: thousands are ended at once.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
-from typing import Any, TypeVar
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
+from typing import Any, Generic, NamedTuple, TypeVar
+
+from litestar import Response
+from litestar.response.base import ASGIResponse
+from litestar.types import Receive, Send
 
 from commonwatch.web.problems import trail
 from commonwatch.web.rooms import Closing
@@ -18,64 +25,151 @@ T = TypeVar("T")
 log = logging.getLogger("commonwatch.web")
 
 
-async def begin(source: AsyncIterator[T]) -> AsyncIterator[T]:
+class Begun(NamedTuple, Generic[T]):
+    """A source whose first item has come (None: it has none)."""
+
+    first: T | None
+    source: AsyncIterator[T]
+
+
+class Wording(NamedTuple, Generic[T]):
+    """How items are written. `last`: whether nothing follows; `closing`: the last words where the source has none.
+
+    `beat` is written after each `seconds` of silence, where it is not empty.
+    """
+
+    say: Callable[[T], bytes]
+    last: Callable[[T], bool] = lambda _item: False
+    closing: bytes = b""
+    beat: bytes = b""
+    seconds: float = 10.0
+
+
+async def begin(source: AsyncIterator[T]) -> Begun[T]:
     """The same items; what is wrong with the first one is raised here, before an answer has begun."""
     try:
-        first = await anext(source)
+        return Begun(await anext(source), source)
     except StopAsyncIteration:
-        return _none()
-    return _again(first, source)
+        return Begun(None, source)
 
 
-async def held(source: AsyncIterator[T], closing: Closing, beat: float) -> AsyncIterator[T | None]:
-    """Items as they come and None after each `beat` seconds of silence, until the source or the hub ends."""
-    stop = closing.event()
-    stopped = asyncio.create_task(stop.wait())
-    coming = asyncio.create_task(_next(source))
-    try:
-        while True:
-            both: set[asyncio.Future[Any]] = {coming, stopped}
-            await asyncio.wait(both, timeout=beat, return_when=asyncio.FIRST_COMPLETED)
-            if stopped.done():
-                return
-            if not coming.done():
-                yield None
-                continue
-            yield coming.result()
-            coming = asyncio.create_task(_next(source))
-    except StopAsyncIteration:
-        return
-    except Exception as error:
-        log.warning("a stream ended: %s in %s", type(error).__name__, trail(error))
-    finally:
-        closing.drop(stop)
-        stopped.cancel()
-        await _end(coming, source)
+class Held(Response[bytes]):
+    """An answer that stays open until its source, the hub or the client ends it."""
+
+    def __init__(
+        self, begun: Begun[T], wording: Wording[T], closing: Closing, *, media_type: str, headers: dict[str, str]
+    ) -> None:
+        super().__init__(b"", media_type=media_type, headers=headers)
+        self._stream = _Stream(begun, wording, closing)
+
+    def to_asgi_response(self, *args: Any, **kwargs: Any) -> ASGIResponse:
+        """The answer as the server runs it: the same head, the stream as its body."""
+        made = super().to_asgi_response(*args, **kwargs)
+        body = _HeldBody(self._stream, status_code=made.status_code)
+        body.headers = made.headers
+        del body.headers["content-length"]
+        return body
 
 
-async def _next(source: AsyncIterator[T]) -> T:
-    return await anext(source)
+class _HeldBody(ASGIResponse):
+    _should_set_content_length = False
+
+    def __init__(self, stream: _Stream[Any], **about: Any) -> None:
+        super().__init__(**about)
+        self._stream = stream
+
+    async def send_body(self, send: Send, receive: Receive) -> None:
+        await self._stream.run(send, receive)
 
 
-async def _end(coming: asyncio.Future[T], source: AsyncIterator[T]) -> None:
-    coming.cancel()
-    await asyncio.gather(coming, return_exceptions=True)
+class _Stream(Generic[T]):
+    """One open stream: `_items` says what comes, `run` waits for the client to leave."""
+
+    def __init__(self, begun: Begun[T], wording: Wording[T], closing: Closing) -> None:
+        self._begun, self._wording, self._closing = begun, wording, closing
+        self._said = time.monotonic()
+        self._started = self._saying = self._stopped = self._over = False
+        self._timer: asyncio.TimerHandle | None = None
+        self._beating: asyncio.Task[None] | None = None
+
+    async def run(self, send: Send, receive: Receive) -> None:
+        """Until the source has ended and everything was said, or the client left."""
+        self._send = send
+        self._items = asyncio.create_task(self._pump())
+        self._closing.add(self._stop)
+        self._rest()
+        try:
+            while (await receive())["type"] != "http.disconnect":
+                pass
+        finally:
+            self._closing.drop(self._stop)
+            if not self._over:
+                self._items.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._items
+            await _close(self._begun.source)
+
+    def _stop(self) -> None:
+        """The hub closes."""
+        if not self._over:
+            self._stopped = True
+            if self._started:
+                self._items.cancel()
+
+    async def _pump(self) -> None:
+        self._started = True
+        try:
+            last = await self._say_all()
+            self._over = True
+            await self._write(last, more=False)
+        finally:
+            self._over = True
+            if self._timer is not None:
+                self._timer.cancel()
+
+    async def _say_all(self) -> bytes:
+        """Everything but the last words, which are returned."""
+        say, last = self._wording.say, self._wording.last
+        if self._stopped:
+            return self._wording.closing
+        try:
+            if self._begun.first is not None:
+                await self._write(say(self._begun.first))
+            async for item in self._begun.source:
+                if last(item):
+                    return say(item)
+                await self._write(say(item))
+        except asyncio.CancelledError:
+            if not self._stopped:
+                raise
+        except Exception as error:
+            log.warning("a stream ended: %s in %s", type(error).__name__, trail(error))
+        return self._wording.closing
+
+    async def _write(self, body: bytes, *, more: bool = True) -> None:
+        self._saying = True
+        await self._send({"type": "http.response.body", "body": body, "more_body": more})
+        self._saying, self._said = False, time.monotonic()
+
+    def _rest(self) -> None:
+        """Wake after a silence, where there is a beat."""
+        if self._wording.beat and not self._over:
+            left = self._said + self._wording.seconds - time.monotonic()
+            self._timer = asyncio.get_running_loop().call_later(max(left, 0.0), self._beat)
+
+    def _beat(self) -> None:
+        silent = time.monotonic() - self._said >= self._wording.seconds
+        if silent and not self._saying and not self._over:
+            self._said = time.monotonic()
+            self._beating = asyncio.get_running_loop().create_task(self._say_beat())
+        self._rest()
+
+    async def _say_beat(self) -> None:
+        if not self._saying and not self._over:
+            await self._write(self._wording.beat)
+
+
+async def _close(source: AsyncIterator[T]) -> None:
     close = getattr(source, "aclose", None)
     if close is not None:
         await close()
-
-
-async def _again(first: T, source: AsyncIterator[T]) -> AsyncIterator[T]:
-    try:
-        yield first
-        async for item in source:
-            yield item
-    finally:
-        close = getattr(source, "aclose", None)
-        if close is not None:
-            await close()
-
-
-async def _none() -> AsyncIterator[T]:
-    return
-    yield  # an empty generator

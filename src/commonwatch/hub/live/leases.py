@@ -130,11 +130,12 @@ class Leases:
     async def _look_again(self, held: set[Lease]) -> None:
         asked = {lease.principal for lease in held}
         try:
-            standing = await asyncio.to_thread(self._grants.standing, asked)
+            fallen = await asyncio.to_thread(lambda: asked - self._grants.standing(asked))
         except Unavailable:
             _end(held, UNAVAILABLE)
             return
-        _end([lease for lease in held if lease.principal in asked and lease.principal not in standing], ENDED)
+        if fallen:
+            _end([lease for lease in held if lease.principal in fallen], ENDED)
 
 
 def _end(leases: Collection[Lease], reason: str) -> None:

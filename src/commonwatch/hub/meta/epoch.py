@@ -33,10 +33,14 @@ def lock(session: Session) -> Epoch:
 
 
 def rise(session: Session, at: int) -> int:
-    """Raise the epoch; returns the new one. `at` moves the largest time seen."""
+    """Raise the epoch; returns the new one. `at` moves the largest time seen.
+
+    Who reads the new epoch reads the clock with it, so whatever starts or ends up to `at` is counted by this rise.
+    """
     row = lock(session)
     row.epoch += 1
     row.clock = max(row.clock, at)
+    row.settled = max(row.settled, at)
     return row.epoch
 
 

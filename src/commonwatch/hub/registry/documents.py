@@ -8,14 +8,14 @@ organisation only with a key that this organisation lets it hold, and the entry 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import NamedTuple
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from commonwatch.agreements.decode import convert
-from commonwatch.agreements.signing import Envelope, SigningKey, envelope_bytes, envelope_from, signers
+from commonwatch.agreements.signing import Envelope, SigningKey, envelope_bytes, envelope_from, signers, signing_keys
 from commonwatch.agreements.statement import Kind, SignedStatement
 from commonwatch.errors import Conflict, InvalidInput, NotFound, NotPermitted
 from commonwatch.hub.members import read_orgs
@@ -73,7 +73,7 @@ class Documents:
         self, session: Session, envelope: bytes, *, by: str, held: bool = False, check: Check = lambda _opened: None
     ) -> Registered:
         """The same inside a transaction that holds the epoch's lock; say `policy.changed()` once it is committed."""
-        opened = signed.open_document(envelope, self.keys_in_force(session))
+        opened = signed.open_document(envelope, self.keys_in_force(session, signing_keys(envelope_from(envelope))))
         check(opened)
         self.check_fits(session, opened)
         epoch = self._insert(session, opened, envelope, by, held=held)
@@ -119,7 +119,7 @@ class Documents:
         found = envelope_from(envelope)
         with self.database.write() as session:
             epochs.lock(session)
-            keys = self.keys_in_force(session)
+            keys = self.keys_in_force(session, signing_keys(found))
             opened = signed.open_statement(found, keys)
             if session.get(Statement, opened.digest) is not None:
                 raise Conflict("this statement is registered already", todo="nothing needs to be done")
@@ -245,9 +245,10 @@ class Documents:
             todo = f"amend version {last.version}: version {last.version + 1}, previous {last.hash}"
             raise Conflict("this version does not continue the newest one", where="previous", todo=todo)
 
-    def keys_in_force(self, session: Session) -> signed.Keys:
-        """Every signing key in force: thumbprint -> (organisation, 32 bytes)."""
-        rows = session.scalars(select(OrgKey).where(OrgKey.ended.is_(None)))
+    def keys_in_force(self, session: Session, only: Collection[str] | None = None) -> signed.Keys:
+        """Signing keys in force, all or `only` those: thumbprint -> (organisation, 32 bytes)."""
+        query = select(OrgKey.thumbprint, OrgKey.org, OrgKey.public).where(OrgKey.ended.is_(None))
+        rows = session.execute(query if only is None else query.where(OrgKey.thumbprint.in_(only)))
         return {row.thumbprint: (row.org, bytes.fromhex(row.public)) for row in rows}
 
     def _parties(self, session: Session, document: str) -> dict[str, str]:

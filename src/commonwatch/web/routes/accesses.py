@@ -16,7 +16,6 @@ import msgspec
 from litestar import Request, Response, Router, get
 from litestar.di import NamedDependency, Provide
 from litestar.params import FromPath, QueryParameter
-from litestar.response import Stream
 
 from commonwatch.errors import InvalidInput
 from commonwatch.web.auth import user
@@ -24,7 +23,7 @@ from commonwatch.web.messages import Plain
 from commonwatch.web.ports import AccessInfo, AccessPage, AccessSummary, AccessWanted
 from commonwatch.web.rooms import room
 from commonwatch.web.routes.live import events
-from commonwatch.web.streams import begin
+from commonwatch.web.streams import Held, begin
 
 Req = Request[Any, Any, Any]
 Text = Annotated[str, QueryParameter(max_length=200)]
@@ -87,12 +86,10 @@ async def export(request: Req, wanted: NamedDependency[AccessWanted], format_: F
 
 
 @get("/stream", media_type="text/event-stream")
-async def stream(request: Req) -> Stream:
+async def stream(request: Req) -> Held:
     """What leaves, as it leaves. Ends within a second when the session or the policy source is lost."""
     here = room(request)
-    source = await begin(here.ports.accesses.watch(user(request)))
-    headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-    return Stream(events(source, here.closing), media_type="text/event-stream", headers=headers)
+    return events(await begin(here.ports.accesses.watch(user(request))), here.closing)
 
 
 @get("/{access:str}/proof")

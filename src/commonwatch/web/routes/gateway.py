@@ -6,17 +6,15 @@ The signed path is the path with its query, as sent. Every answer carries the hu
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
 from litestar import Request, Response, Router, get, post
 from litestar.params import QueryParameter
-from litestar.response import Stream
 
 from commonwatch.web.messages import Plain
 from commonwatch.web.ports import Principal
-from commonwatch.web.rooms import Closing, room
-from commonwatch.web.streams import begin, held
+from commonwatch.web.rooms import room
+from commonwatch.web.streams import Held, Wording, begin
 
 Req = Request[Any, Any, Any]
 Number = Annotated[int, QueryParameter(ge=0, le=2**53)]
@@ -42,12 +40,12 @@ async def batches(request: Req) -> Response[bytes]:
 
 
 @get("/stream", media_type=NDJSON)
-async def stream(request: Req, last_snapshot: Number = 0, checkpoint: Number = 0) -> Stream:
+async def stream(request: Req, last_snapshot: Number = 0, checkpoint: Number = 0) -> Held:
     """Snapshot, indicators, alerts, checkpoints and pings, one JSON object a line, held open."""
     here = room(request)
     who = await _gateway(request, b"")
-    source = await begin(here.ports.gateways.stream(who, last_snapshot, checkpoint))
-    return Stream(lines(source, here.closing), media_type=NDJSON, headers={"Cache-Control": "no-store"})
+    begun = await begin(here.ports.gateways.stream(who, last_snapshot, checkpoint))
+    return Held(begun, LINES, here.closing, media_type=NDJSON, headers={"Cache-Control": "no-store"})
 
 
 @post("/heartbeat", status_code=204, request_max_body_size=MOST_BEAT)
@@ -82,13 +80,8 @@ async def _gateway(request: Req, body: bytes) -> Principal:
     return await here.workers.brief(here.ports.gateways.authenticate, request.method, path, headers, body)
 
 
-async def lines(source: AsyncIterator[bytes], closing: Closing) -> AsyncIterator[bytes]:
-    """Lines as they come, until the hub closes."""
-    async for line in held(source, closing, 60.0):
-        if line is not None:
-            yield line
-
-
+#: Lines as they come, until the hub closes.
+LINES = Wording[bytes](bytes)
 ROUTER = Router(
     "/gateway", route_handlers=[enrol, batches, stream, heartbeat, statements, consistency], tags=["gateway"],
     opt={"open": True, "csrf": "not a browser"},
