@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from litestar import get
@@ -13,8 +14,9 @@ from litestar import get
 from commonwatch.hub.compose import Hub
 from commonwatch.web.app import create
 from commonwatch.web.rooms import Closing
-from commonwatch.web.routes.gateway import lines
+from commonwatch.web.routes.gateway import LINES
 from commonwatch.web.routes.live import events
+from commonwatch.web.streams import Held, begin
 from commonwatch.wire.auth import sign_request
 from doubles.asking import CALLS, STREAMS, Asker, Given, routes
 from doubles.town import HOUR, MINUTE, NOW, Town
@@ -161,18 +163,31 @@ async def _said(hub: Hub, town: Town) -> bytes:
     signed = sign_request("GET", path, b"", NOW, town.gateways["birch"].gateway, town.keys["birch"])
     gateway = hub.core.gateways.authenticate("GET", path, signed, b"")
 
-    async def notices() -> bytes:
-        return b"".join([line async for line in events(hub.core.notices.watch(person), closing)])
-
-    async def downlink() -> bytes:
-        return b"".join([line async for line in lines(hub.core.gateways.stream(gateway, 0, 0), closing)])
-
-    both = asyncio.gather(notices(), downlink())
+    notices = events(await begin(hub.core.notices.watch(person)), closing)
+    downlink = Held(await begin(hub.core.gateways.stream(gateway, 0, 0)), LINES, closing, media_type="", headers={})
+    both = asyncio.gather(_heard(notices), _heard(downlink))
     await asyncio.sleep(0.5)
     hub.core.push.watermark(hub.watermark())
     await asyncio.sleep(0.5)
     closing.tell()
     return b"".join(await both)
+
+
+async def _heard(answer: Held) -> bytes:
+    """All that a client who stays until the end hears."""
+    heard, over = list[bytes](), asyncio.Event()
+
+    async def send(message: Any) -> None:
+        heard.append(message["body"])
+        if not message["more_body"]:
+            over.set()
+
+    async def receive() -> Any:
+        await over.wait()
+        return {"type": "http.disconnect"}
+
+    await answer._stream.run(send, receive)
+    return b"".join(heard)
 
 
 def test_the_store_on_disk_is_where_the_canary_lives(hub: Hub, town: Town) -> None:

@@ -86,10 +86,18 @@ class Listener:
 
     def end(self, reason: str) -> None:
         """No more, inside its event loop: what waits is dropped."""
+        self.shut(reason)
+        self.wake()
+
+    def shut(self, reason: str) -> None:
+        """The same, but whoever waits for it is not told yet: `wake` does that."""
         if self.ended is None:
             self.ended = reason
             self._waiting.clear()
-            self._news.set()
+
+    def wake(self) -> None:
+        """Whoever waits for it looks again."""
+        self._news.set()
 
     async def next(self, seconds: float | None = None) -> Message | None:
         """The next message; None after so many seconds (left out: never), or once it has ended."""
@@ -183,7 +191,7 @@ class Broadcaster:
             first = [one for org in owners for one in self._listeners.get(org, ())]
             others = [one for org, some in self._listeners.items() if org not in owners for one in some]
         _hand_over(first, message)
-        _hand_over(others, message, wait=AFTER, pause=EASY)
+        _hand_over(others, message, wait=AFTER if len(others) > SLICE else 0.0, pause=EASY)
 
     def watermark(self, watermark: str) -> None:
         """Tell everybody that new events are readable."""

@@ -18,7 +18,7 @@ from typing import Protocol
 
 from commonwatch.errors import Unavailable
 from commonwatch.govern.changes import Scope
-from commonwatch.hub.push import CONFIRM, Listener, Pulse
+from commonwatch.hub.push import CONFIRM, SLICE, Listener, Pulse
 from commonwatch.web.ports import Principal
 
 #: Seconds between looks at the policy's pulse, and between looks at credentials nobody changed.
@@ -104,15 +104,16 @@ class Leases:
 
     def _end_touched(self, loop: asyncio.AbstractEventLoop, scope: Scope) -> None:
         known: dict[object, bool] = {}
-        ended: Counter[str] = Counter()
+        ended: list[Listener] = []
         for lease in list(self._held.get(loop, ())):
             reader = lease.principal.reader
             if lease.epoch >= scope.epoch or lease.lasting or lease.listener.ended:
                 continue
             if known.setdefault(reader, scope.touches(reader)):
-                lease.listener.end(CHANGED)
-                ended[reader.org] += 1
-        self.ended(scope.epoch, ended)
+                lease.listener.shut(CHANGED)
+                ended.append(lease.listener)
+        _wake(loop, ended)
+        self.ended(scope.epoch, Counter(listener.org for listener in ended))
 
     async def _watch(self, held: set[Lease]) -> None:
         """Until nothing is held: the pulse, and credentials when anything moved."""
@@ -136,6 +137,14 @@ class Leases:
             return
         if fallen:
             _end([lease for lease in held if lease.principal in fallen], ENDED)
+
+
+def _wake(loop: asyncio.AbstractEventLoop, ended: list[Listener]) -> None:
+    """Let them say goodbye, some at a time: answers to others, such as the one to the revocation, go between."""
+    for listener in ended[:SLICE]:
+        listener.wake()
+    if rest := ended[SLICE:]:
+        loop.call_soon(_wake, loop, rest)
 
 
 def _end(leases: Collection[Lease], reason: str) -> None:
