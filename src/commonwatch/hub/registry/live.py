@@ -39,7 +39,7 @@ class Policy:
         self._looked, self._answered = -1e9, -1e9
         self._kept, self._written = 0, -1
         self._told = 0
-        self._lock = threading.RLock()
+        self._lock, self._telling = threading.RLock(), threading.RLock()
         self._listeners: list[Heard] = []
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
@@ -114,11 +114,13 @@ class Policy:
             self._tell()
 
     def _tell(self) -> None:
-        with self._lock:
-            risen, self._told = self.epoch() > self._told, max(self._told, self.epoch())
-        if risen:
-            for heard in list(self._listeners):
-                heard(self._told)
+        """Tell of a rise, once; whoever comes while another thread tells of it waits until that is done."""
+        with self._telling:
+            with self._lock:
+                risen, self._told = self.epoch() > self._told, max(self._told, self.epoch())
+            if risen:
+                for heard in list(self._listeners):
+                    heard(self._told)
 
     def _look(self, fresh: float) -> None:
         """Read the epoch row, and the documents when it rose. Whatever fails closes."""
