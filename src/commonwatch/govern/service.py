@@ -12,7 +12,7 @@ import hmac
 import secrets
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from typing import Any, NamedTuple, TypeVar
 
@@ -32,6 +32,8 @@ from commonwatch.govern.answer.tokens import Vault
 from commonwatch.govern.binding import Binding
 from commonwatch.govern.cancel import cancelled_by
 from commonwatch.govern.changes import Scope, between
+from commonwatch.govern.counted.consent import Consent, Consents, Refused, Wanted
+from commonwatch.govern.counted.onsets import Closing, New, countable, onsets
 from commonwatch.govern.crowd import Crowd, Crowds, split
 from commonwatch.govern.decide.compiling import Compiled, Compiler, standing
 from commonwatch.govern.decide.describe import Best, ViewDescription, describe, describe_fields
@@ -57,7 +59,7 @@ from commonwatch.govern.query import (
 from commonwatch.govern.release import RELEASED, Made, Release, ReleaseInfo, Shelf, build
 from commonwatch.govern.snapshot import WORTH, Snapshots
 from commonwatch.govern.taken import Origins, Part, Taken, Use
-from commonwatch.store import Store
+from commonwatch.store import Handling, Store
 
 MOST_TOP = 100
 #: Where the store stood, or None while something was written.
@@ -119,7 +121,7 @@ class Govern:
         self._builders: dict[Reader, threading.Lock] = {}
         self._latest: dict[tuple[Reader, int, str, int], str] = {}
         self._bests: dict[tuple[bytes, Reader], Best] = {}
-        self._accounts, self._crowds = Accounts(), Crowds(store)
+        self._accounts, self._crowds, self._consents = Accounts(), Crowds(store), Consents()
 
     def ask(self, reader: Reader, query: Query, *, cancel: threading.Event | None = None, use: Use = Use()) -> Answer:
         """Answer a typed query for a reader. When `cancel` is set the engine stops and the answer is an error.
@@ -288,6 +290,31 @@ class Govern:
             found = sightings(context.asking, since)
             self._still(context.view, context.reader)
             return found
+
+    def consents(self, reader: Reader, owners: Iterable[str], wanted: Wanted) -> list[Consent | Refused]:
+        """Which of these owners take part in a plan of counts for this reader: their documents' word, no row's."""
+        view = self.view()
+        known = standing(view, reader)
+        policies = [view.owners[owner] for owner in owners if owner in view.owners]
+        return [self._consents.ask(p.digest, p.documents, known, wanted) for p in policies]
+
+    def arrival(self) -> int:
+        """The number of the last batch that came in."""
+        return self._store.watermark()[0]
+
+    def onsets(self, basis: Mapping[str, Sequence[Consent]], closing: Closing) -> list[New]:
+        """What owners newly saw on a closing day, of rows that all the given consents of each let be counted.
+
+        For the hub's counting alone: it is bounded, and made noisy or thresholded, before anyone reads of it.
+        """
+        view = self.view()
+        fit: dict[Handling, str] = {}
+        for handling in self._store.handlings:
+            given = basis.get(handling.owner, ())
+            if given and countable(handling) and all(one.counts(handling.label) for one in given):
+                fit[handling] = handling.owner
+        with self._store.session() as session:
+            return onsets(self._store, session, view, fit, closing)
 
     def lease(self, reader: Reader) -> Lease:
         """Permission for a stream: ends within a second of any change of the policy, or when it cannot be had."""

@@ -30,6 +30,7 @@ from commonwatch.govern.service import Govern
 from commonwatch.govern.taken import Use
 from commonwatch.hub.accounts import reader_of
 from commonwatch.hub.alerts import AlertTable, GovernedSightings, listed
+from commonwatch.hub.budget.ledger import Ledger, known_to
 from commonwatch.hub.core import Core, audit_key
 from commonwatch.hub.intelligence.desk import Desk
 from commonwatch.hub.intelligence.table import Intelligence
@@ -44,6 +45,8 @@ from commonwatch.hub.meta.models import Gateway, Organisation
 from commonwatch.hub.publications import PublicationTable
 from commonwatch.hub.registry.previews import Previews
 from commonwatch.hub.registry.questions import Questions
+from commonwatch.hub.releases.closing import Closing
+from commonwatch.hub.releases.shelf import Shelf as Releases
 from commonwatch.hub.seen.book import Book
 from commonwatch.hub.seen.duty import TellingOwners
 from commonwatch.hub.seen.fold import Folding
@@ -65,6 +68,8 @@ RETENTION = 3_600.0
 CHECKPOINT, COMPACT, MILESTONES = 10.0, 300.0, 5.0
 #: Seconds between two looks at what was recorded: to make it quick to read, and to tell owners that want to be told.
 SPREAD, TELL = 2.0, 60.0
+#: Seconds between two looks whether a day of a release is over.
+CLOSE = 30.0
 DAY = 86_400 * MICROS
 
 
@@ -91,6 +96,9 @@ class Hub:
         self.core.lives.entries = self._history
         secret = _secret(self.core.keys.ensure("hub", "hub"))
         self.govern = Govern(self.store, self.core.policy, self.core.keys, decisions, secret=secret)
+        self.ledger = Ledger(self.core.database, clock, known_to(self.audit))
+        self.kept_releases = Releases(self.core.database)
+        self.closing = Closing(self.kept_releases, self.ledger, self.govern, clock.now)
         self._open_findings(settings, decisions, opened)
 
     def _open_findings(self, settings: Settings, decisions: Decisions, opened: ExitStack) -> None:
@@ -115,6 +123,7 @@ class Hub:
         self.upkeep = Upkeep(
             [
                 Job("the checkpoint", CHECKPOINT, self.audit.checkpoint),
+                Job("closing days of releases", CLOSE, self.closing.run),
                 Job("what the clock brings", MILESTONES, self.core.milestones.turn),
                 Job("the record of accesses", SPREAD, self.book.spread),
                 Job("telling owners of accesses", TELL, TellingOwners(self.core.database, now).run),

@@ -117,6 +117,22 @@ class Ledger:
             )
             return [Spent(r.reader, r.window, r.release, amount(r.rho), r.what, r.at) for r in rows]
 
+    def begun(self, prefix: str) -> dict[str, set[str]]:
+        """Releases whose name begins so, by the next part of the name: who has paid for any of them."""
+        found: dict[str, set[str]] = {}
+        with self._database.read() as session:
+            query = select(Spending.release, Spending.owner).where(Spending.release.startswith(prefix, autoescape=True))
+            for release, owner in session.execute(query):
+                found.setdefault(release.removeprefix(prefix).partition("/")[0], set()).add(owner)
+        found.pop("lost", None)
+        return found
+
+    def times(self, prefix: str) -> int:
+        """How many releases whose name begins so were paid."""
+        query = select(func.count(func.distinct(Spending.release)))
+        with self._database.read() as session:
+            return session.scalar(query.where(Spending.release.startswith(prefix, autoescape=True))) or 0
+
     def pooled(self, owner: str, window: int) -> Fraction:
         """The rate that all readers together would have if they pooled: each draw once, at its highest tier."""
         with self._database.read() as session:

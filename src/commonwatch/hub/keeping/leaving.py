@@ -44,6 +44,7 @@ def forget(hub: Hub, org: str) -> Envelope:
     core.keys.destroy(org)
     rows = sum(hub.store.erase({}, owner=org).values())
     hub.intelligence.forget(org)
+    hub.kept_releases.forget(org)
     hub.publications_table.forget(org)
     hub.alerts_table.forget()
     for reader in hub.publications.audiences():

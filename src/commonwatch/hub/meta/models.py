@@ -1,7 +1,8 @@
 """Tables of the metadata database, as SQLAlchemy models. Times are microseconds UTC since 1970; lists are JSON.
 
-Rules: no event and no member's data is ever stored here; secrets (links, sessions, tokens, enrolment codes) only as
-SHA-256 of a random secret, passphrases as scrypt; envelopes as the very bytes that were signed.
+Rules: no event is ever stored here, and of members' data only the numbers of the families that a private release has
+counted of each in the window that is open (`ReleaseCounted`); secrets (links, sessions, tokens, enrolment codes) only
+as SHA-256 of a random secret, passphrases as scrypt; envelopes as the very bytes that were signed.
 """
 
 from __future__ import annotations
@@ -435,3 +436,86 @@ class Spending(Table):
     what: Mapped[str]
     number: Mapped[int] = mapped_column(index=True)
     at: Mapped[int]
+
+
+class ReleasePlan(Table):
+    """A plan of releases of one community in one window, frozen when it opened. `closed`: days that have closed.
+
+    `arrival`, `weekly`: up to which batch was looked when a day and when a week closed last. `places`: member -> its
+    codes on the axes that are its own.
+    """
+
+    __tablename__ = "release_plan"
+    id: Mapped[str] = mapped_column(primary_key=True)
+    community: Mapped[str] = mapped_column(ForeignKey("community.id"), index=True)
+    window: Mapped[int]
+    plan: Mapped[bytes]
+    places: Mapped[dict[str, Any]]
+    contributors: Mapped[int]
+    opened: Mapped[int]
+    closed: Mapped[int]
+    arrival: Mapped[int]
+    weekly: Mapped[int]
+
+
+class ReleaseCounted(Table):
+    """A family that was counted of an owner in a window. Goes when the window is over, and when the owner leaves."""
+
+    __tablename__ = "release_counted"
+    plan: Mapped[str] = mapped_column(ForeignKey("release_plan.id"), primary_key=True)
+    owner: Mapped[str] = mapped_column(primary_key=True, index=True)
+    family: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    day: Mapped[int]
+
+
+class ReleaseBegun(Table):
+    """A day whose noise was begun: written before any is drawn. `lost`: how many draws never arrived."""
+
+    __tablename__ = "release_begun"
+    plan: Mapped[str] = mapped_column(ForeignKey("release_plan.id"), primary_key=True)
+    day: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    lost: Mapped[int]
+
+
+class ReleaseOwners(Table):
+    """A set of owners by its digest: who is in a slice."""
+
+    __tablename__ = "release_owners"
+    digest: Mapped[str] = mapped_column(primary_key=True)
+    owners: Mapped[list[str]]
+
+
+class ReleaseSlice(Table):
+    """One noisy table of one stretch of time: 64-bit little-endian integers in C order. Never drawn twice."""
+
+    __tablename__ = "release_slice"
+    plan: Mapped[str] = mapped_column(ForeignKey("release_plan.id"), primary_key=True)
+    owners: Mapped[str] = mapped_column(ForeignKey("release_owners.digest"), primary_key=True)
+    levels: Mapped[str] = mapped_column(primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    tier: Mapped[str] = mapped_column(primary_key=True)
+    scale: Mapped[str]
+    body: Mapped[bytes]
+    drawn: Mapped[int]
+
+
+class ReleaseSeat(Table):
+    """Which set of owners stood behind a reader's release when a day closed, and at which tier it is served."""
+
+    __tablename__ = "release_seat"
+    plan: Mapped[str] = mapped_column(ForeignKey("release_plan.id"), primary_key=True)
+    reader: Mapped[str] = mapped_column(primary_key=True, index=True)
+    day: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    owners: Mapped[str] = mapped_column(ForeignKey("release_owners.digest"))
+    tier: Mapped[str]
+
+
+class ReleaseWeek(Table):
+    """An exact cube of one closed week for one reader; all readers of a week have the same set of owners."""
+
+    __tablename__ = "release_week"
+    plan: Mapped[str] = mapped_column(ForeignKey("release_plan.id"), primary_key=True)
+    week: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    reader: Mapped[str] = mapped_column(primary_key=True, index=True)
+    owners: Mapped[str] = mapped_column(ForeignKey("release_owners.digest"))
+    body: Mapped[bytes]

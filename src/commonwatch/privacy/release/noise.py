@@ -86,6 +86,7 @@ def scale_for(delta2: int, rho: Fraction) -> float:
     return scale
 
 
+@lru_cache(maxsize=4096)
 def epsilon(rho: float, delta: float = 1e-6) -> float:
     """Epsilon at this delta for a rate of zero-concentrated privacy, by OpenDP's conversion."""
     if rho <= 0 or not 0 < delta < 1:
@@ -94,6 +95,7 @@ def epsilon(rho: float, delta: float = 1e-6) -> float:
     return float(converted.map(math.sqrt(2 * rho)).epsilon(delta))
 
 
+@lru_cache(maxsize=4096)
 def rate_of(eps: float, delta: float = 1e-6) -> Fraction:
     """The largest rate found, in 1/10,000, whose epsilon stays within `eps`: bisected, rounded down."""
     if eps <= 0:

@@ -20,7 +20,7 @@ from commonwatch.errors import Conflict, InvalidInput
 from commonwatch.privacy.release.axes import Levels, shape
 from commonwatch.privacy.release.cube import Answer, Box, Cube, Ints, Noisy, solve
 from commonwatch.privacy.release.noise import Draw
-from commonwatch.privacy.release.plan import Plan
+from commonwatch.privacy.release.plan import Plan, Share
 from commonwatch.privacy.release.tables import table
 
 
@@ -65,15 +65,22 @@ def close(series: Series, at: int, codes: Ints, owners: str, draw: Draw) -> Seri
         raise Conflict("this slice closed already and is never measured again", where=f"slice {at}", todo="read it")
     if at != series.closed or at >= plan.axes[0].size:
         raise InvalidInput("slices close one after another", where=f"slice {at}", todo=f"close {series.closed} first")
-    drawn = []
-    for share in plan.tables:
-        size = plan.axes[0].blocks[share.levels[0]]
-        if (at + 1) % size == 0:
-            counts = _counts(plan, share.levels, at // size, codes)
-            scale = plan.scale(share)
-            values = tuple(draw(counts, scale).reshape(-1).tolist())
-            drawn.append(Slice(share.levels, at // size, scale, owners, values))
-    return Series(plan, at + 1, (*series.slices, *drawn))
+    return Series(plan, at + 1, (*series.slices, *drawn(plan, at, codes, owners, draw)))
+
+
+def ending(plan: Plan, at: int) -> list[Share]:
+    """The tables that have a slice which ends with unit `at`."""
+    return [share for share in plan.tables if (at + 1) % plan.axes[0].blocks[share.levels[0]] == 0]
+
+
+def drawn(plan: Plan, at: int, codes: Ints, owners: str, draw: Draw) -> list[Slice]:
+    """Every slice that ends with unit `at`, drawn now: to be kept, and never to be asked for again."""
+    found = []
+    for share in ending(plan, at):
+        index, scale = at // plan.axes[0].blocks[share.levels[0]], plan.scale(share)
+        values = draw(_counts(plan, share.levels, index, codes), scale)
+        found.append(Slice(share.levels, index, scale, owners, tuple(values.reshape(-1).tolist())))
+    return found
 
 
 def pieces(series: Series) -> list[Piece]:
@@ -117,7 +124,7 @@ def _counts(plan: Plan, levels: Levels, index: int, codes: Ints) -> Ints:
 
 
 def _piece(series: Series, start: int, size: int) -> Piece | None:
-    """One block of time solved; None where no table has measured any of it yet."""
+    """One block of time solved, from tables that have all its slices; None where no table has measured it (yet)."""
     plan = series.plan
     axes, noisy = (plan.axes[0].part(start, size), *plan.axes[1:]), []
     coarser = len(plan.axes[0].blocks) - len(axes[0].blocks)
@@ -125,7 +132,7 @@ def _piece(series: Series, start: int, size: int) -> Piece | None:
         block = plan.axes[0].blocks[share.levels[0]]
         wanted = range(start // block, (start + size) // block)
         mine = {s.index: s for s in series.slices if s.levels == share.levels and s.index in wanted}
-        if block <= size and mine:
+        if block <= size and set(wanted) <= mine.keys() and len({m.scale for m in mine.values()}) == 1:
             levels = (share.levels[0] - coarser, *share.levels[1:])
             values = np.array([mine[i].values for i in wanted], np.int64).reshape(shape(axes, levels))
             noisy.append(Noisy(levels, mine[wanted[0]].scale, values))
