@@ -261,6 +261,18 @@ CALLS: dict[str, list[Call]] = {
         Call("/api/intelligence?tlp=none", "POST", {}),
     ],
     "GET /api/intelligence/sources": [Call("/api/intelligence/sources")],
+    "POST /api/intelligence/sources": [
+        Call("/api/intelligence/sources", "POST", {"name": "x", "kind": "list", "address": "https://127.0.0.1/list"}),
+        Call("/api/intelligence/sources", "POST", {"name": "x"}),
+    ],
+    "PATCH /api/intelligence/sources/{name:str}": [
+        Call("/api/intelligence/sources/upload", "PATCH", {"weight": 40}),
+        Call("/api/intelligence/sources/none", "PATCH", {"paused": True}),
+    ],
+    "POST /api/intelligence/sources/{name:str}/fetch": [Call("/api/intelligence/sources/upload/fetch", "POST")],
+    "DELETE /api/intelligence/sources/{name:str}": [
+        Call("/api/intelligence/sources/none", "DELETE"), Call("/api/intelligence/sources/upload", "DELETE"),
+    ],
     "GET /api/accesses": [
         Call("/api/accesses"), Call("/api/accesses?since=30d&surface=rows&limit=5"), Call("/api/accesses?since=x"),
     ],

@@ -29,12 +29,15 @@ from commonwatch.web.ports import (
     GatewayInfo,
     GivenBy,
     ImpactInfo,
+    NewSource,
     NotificationInfo,
     PersonInfo,
     Ports,
     Principal,
     ServiceInfo,
     SessionInfo,
+    SourceChange,
+    SourcesInfo,
     TakenIn,
     TokenInfo,
     WhatSees,
@@ -292,8 +295,20 @@ class Given:
     def take(self, principal: Principal, body: bytes, name: str, tlp: str) -> TakenIn:
         raise NotPermitted("nothing is taken in here", todo="give it to a hub")
 
-    def sources(self, principal: Principal) -> Sequence[GivenBy]:
-        return []
+    def sources(self, principal: Principal) -> SourcesInfo:
+        return SourcesInfo(may=(), sources=())
+
+    def add(self, principal: Principal, asked: NewSource) -> GivenBy:
+        raise NotPermitted("nothing is fetched here", todo="add it to a hub")
+
+    def change(self, principal: Principal, name: str, asked: SourceChange) -> GivenBy:
+        raise NotFound("no source of that name", todo="look at the list")
+
+    def fetch(self, principal: Principal, name: str) -> GivenBy:
+        raise NotFound("no source of that name", todo="look at the list")
+
+    def remove(self, principal: Principal, name: str) -> None:
+        raise NotFound("no source of that name", todo="look at the list")
 
 
 class Questions:

@@ -57,6 +57,7 @@ QUIET: dict[str, Any] = {
     "accesses/summary": {
         "readers": [], "agreements": [], "clauses": [], "surfaces": [], "days": [], "words": {}, "names": {}, "uses": 0,
     },
+    "intelligence/sources": {"may": [], "sources": []},
     "keys": [{"thumbprint": "k" * 43, "public": "p" * 43, "held": True, "added": 0, "ended": None}],
 }  # fmt: skip
 PAGES = {"", "welcome", "login", "setup", "explore", "agreements", "indicators", "alerts", "gateways", "audit", "plan"}

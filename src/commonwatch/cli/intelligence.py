@@ -118,8 +118,13 @@ def _import(args: argparse.Namespace) -> int:
 
 def _list(args: argparse.Namespace) -> int:
     with Client.of(args) as hub:
-        for one in hub.get("/api/intelligence/sources"):
-            print(_line(one["name"], one["kind"], one["tlp"], one["values"], one["last_ok"] or "never", one["error"]))
+        for one in hub.get("/api/intelligence/sources")["sources"]:
+            state = "paused" if one["paused"] else one["error"] or "well"
+            print(
+                _line(
+                    one["name"], one["kind"], one["tlp"], one["weight"], one["values"], one["last_ok"] or "never", state
+                )
+            )
     return 0
 
 

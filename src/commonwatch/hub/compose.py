@@ -11,6 +11,7 @@ import hmac
 import os
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -32,10 +33,10 @@ from commonwatch.hub.accounts import reader_of
 from commonwatch.hub.alerts import AlertTable, GovernedSightings, listed
 from commonwatch.hub.budget.ledger import Ledger, known_to
 from commonwatch.hub.core import Core, audit_key
-from commonwatch.hub.intelligence.desk import Desk
+from commonwatch.hub.intelligence.desk import Around, Desk
 from commonwatch.hub.intelligence.table import Intelligence
 from commonwatch.hub.jobs.decisions import Decisions
-from commonwatch.hub.jobs.fetch import Fetching
+from commonwatch.hub.jobs.fetch import Fetching, sealed
 from commonwatch.hub.jobs.tell import Telling
 from commonwatch.hub.jobs.upkeep import Job, Upkeep
 from commonwatch.hub.jobs.warn import Warn
@@ -204,6 +205,14 @@ class Hub:
             rows = [row for org in list(orgs) if (row := session.get(Organisation, org)) is not None]
             return {row.id: reader_of(session, row, "detect") for row in rows}
 
+    def _around(self) -> Around:
+        """What looking after partners' intelligence needs."""
+        core = self.core
+        return Around(
+            core.clock.now, AuditPort(self.audit).note, self.telling.wake, self.fetching.wake,
+            partial(sealed, core.keys), core.members.is_steward,
+        )  # fmt: skip
+
     def app(self) -> Litestar:
         """The HTTP app of this hub."""
         url = urlsplit(self.core.settings.url)
@@ -224,7 +233,7 @@ class Hub:
             lives=core.lives, signing_keys=core.signing_keys,
             questions=Questions(core.policy, core.templates, self.govern.sites),
             previews=Previews(self.govern, core.policy, self.publications, self.audit),
-            given=Desk(self.intelligence, core.clock.now, AuditPort(self.audit).note, self.telling.wake),
+            given=Desk(self.intelligence, self._around()),
             audit=AuditPort(self.audit), intelligence=Findings(self.publications, self.watch, self.handing),
             epoch=lambda: core.policy.view().epoch, now=core.clock.now,
         )  # fmt: skip

@@ -88,6 +88,11 @@ class Members:
             session.add(Membership(community=community, org=steward, joined=now))
             self._changed(session, by, "community-added", org=steward, community=community)
 
+    def is_steward(self, org: str) -> bool:
+        """Whether an organisation is the steward of any community."""
+        with self.database.read() as session:
+            return session.scalar(select(Community.id).where(Community.steward == org).limit(1)) is not None
+
     def join(self, community: str, org: str, *, by: str = "operator") -> None:
         """An organisation joins a community; joining twice changes nothing."""
         with self.database.write() as session:

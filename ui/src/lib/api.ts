@@ -244,7 +244,10 @@ export class Api {
     const headers: Record<string, string> = { Accept: 'application/json', ...more };
     if (method !== 'GET') headers['X-Commonwatch'] = '1';
     const init: RequestInit = { method, headers, credentials: 'same-origin', cache: 'no-store' };
-    if (body !== undefined) {
+    if (body instanceof Blob) {
+      headers['Content-Type'] = 'application/octet-stream';
+      init.body = body;
+    } else if (body !== undefined) {
       headers['Content-Type'] = 'application/json';
       init.body = JSON.stringify(body);
     }

@@ -199,6 +199,7 @@ class Intelligence:
 
     def take(self, source: Source, given: Given, now: int, cursor: str | None = None) -> Taken:
         """Keep what a document gave, in one transaction with the cursor behind it. Raises InvalidInput."""
+        self.source(source.org, source.name)  # it may have been removed while it was fetched
         with self._change() as db:
             before = db.total_changes
             _drop_missing(db, source, given)

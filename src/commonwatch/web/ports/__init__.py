@@ -38,7 +38,15 @@ from commonwatch.web.ports.agreements import (
 )
 from commonwatch.web.ports.gateways import GatewayInfo, Gateways
 from commonwatch.web.ports.governed import Explainer, Governed, Opened
-from commonwatch.web.ports.intelligence import Given, GivenBy, Intelligence, TakenIn
+from commonwatch.web.ports.intelligence import (
+    Given,
+    GivenBy,
+    Intelligence,
+    NewSource,
+    SourceChange,
+    SourcesInfo,
+    TakenIn,
+)
 from commonwatch.web.ports.people import (
     Accounts,
     CommunityInfo,
@@ -93,6 +101,7 @@ __all__ = [
     "KeyInfo",
     "LifeInfo",
     "Lives",
+    "NewSource",
     "Notices",
     "NotificationInfo",
     "Notifications",
@@ -109,6 +118,8 @@ __all__ = [
     "ServiceInfo",
     "SessionInfo",
     "SigningKeys",
+    "SourceChange",
+    "SourcesInfo",
     "TakenIn",
     "TemplateInfo",
     "Templates",
