@@ -88,10 +88,19 @@ def get(http: httpx.Client, url: str, *, method: str = "GET", **more: Any) -> tu
                 if len(body) > MAX_DOCUMENT:
                     raise Unavailable("the answer is too long", todo="ask for smaller pages")
     except httpx.HTTPError as error:
-        raise Unavailable(f"no answer ({type(error).__name__})", todo="check address and network") from None
+        raise _broken(error) from None
     if answer.status_code not in _FINE:
         raise refusal(answer)
     return answer, bytes(body)
+
+
+def _broken(error: httpx.HTTPError) -> Unavailable:
+    """Why there is no answer."""
+    if isinstance(error, httpx.TimeoutException):
+        return Unavailable("the server did not answer in time", todo="it is asked again later")
+    if isinstance(error, httpx.ConnectError):
+        return Unavailable("the server cannot be reached", todo="check address, certificate and network")
+    return Unavailable(f"the connection broke ({type(error).__name__})", todo="it is asked again later")
 
 
 def refusal(answer: httpx.Response) -> CommonwatchError:

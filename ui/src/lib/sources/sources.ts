@@ -2,7 +2,7 @@
  * Sources of partners' intelligence, as the pages say and ask for them. Shapes as the hub's OpenAPI document says;
  * nothing is kept here, and a secret only goes in.
  */
-import type { Api } from '../api.ts';
+import type { Api, Problem } from '../api.ts';
 
 export interface Source {
   name: string;
@@ -100,6 +100,12 @@ export function standing(source: Source): { word: string; tone: 'ok' | 'bad' | '
   if (source.error) return { word: source.failures > 1 ? `failed ${source.failures} times` : 'failed', tone: 'bad' };
   if (source.kind === 'upload') return { word: 'given by hand', tone: 'mut' };
   return source.last_ok ? { word: 'well', tone: 'ok' } : { word: 'not asked yet', tone: 'mut' };
+}
+
+/** A problem as sentences. */
+export function say(problem: Problem): string {
+  const parts = [problem.detail, problem.todo].map((p) => p.trim().replace(/[.]$/, '')).filter(Boolean);
+  return parts.map((p) => `${p.charAt(0).toUpperCase()}${p.slice(1)}.`).join(' ');
 }
 
 /** "12 refused: 10 network, 2 private", or empty. */
