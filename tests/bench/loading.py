@@ -68,7 +68,7 @@ def _chunk(store: Store, rng: np.random.Generator, weights: Any, handlings: Ints
     with store._cursor() as cursor:
         cursor.register("incoming_rows", rows)
         cursor.execute("BEGIN")
-        kept = batch_row(made, store._arrival + 1)
+        kept = batch_row(made, rows.num_rows, store._arrival + 1)
         cursor.execute("INSERT INTO store.main.batch VALUES (?, ?, ?, ?, ?, ?, ?, ?)", kept)
         cursor.execute("INSERT INTO store.main.settled SELECT * FROM incoming_rows")
         cursor.execute("COMMIT")

@@ -6,28 +6,19 @@ Halves are *signed* 64-bit integers (`hi`, `lo`), as every engine stores them. I
 from __future__ import annotations
 
 import ipaddress
+from bisect import bisect_right
+from collections.abc import Iterable
 from enum import IntEnum
 from functools import lru_cache
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 V4_BASE = 0xFFFF << 32
 _MASK64 = (1 << 64) - 1
 _SIGN = 1 << 63
+#: The only spelling of each part of an IPv4 address: no leading zeros.
+_OCTETS = {str(n): n for n in range(256)}
 IpNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
-
-#: Addresses that belong to some inside: RFC 1918, unique local (RFC 4193), carrier-grade NAT (RFC 6598). Documentation
-#: and benchmark ranges are *not* here: they stand for public hosts in examples, tests and the simulator.
-_PRIVATE = tuple(
-    ipaddress.ip_network(n) for n in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7")
-)
-#: Addresses that are nobody's host: "this network", loopback, link-local, multicast, reserved and broadcast.
-_SPECIAL = tuple(
-    ipaddress.ip_network(n)
-    for n in (
-        "0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/4", "240.0.0.0/4",
-        "::/128", "::1/128", "fe80::/10", "ff00::/8",
-    )
-)  # fmt: skip
+_N = TypeVar("_N", ipaddress.IPv4Network, ipaddress.IPv6Network)
 
 
 class Address(NamedTuple):
@@ -48,8 +39,45 @@ class Address(NamedTuple):
 
     def __str__(self) -> str:
         if self.is_v4:
-            return str(ipaddress.IPv4Address(self.lo & 0xFFFFFFFF))
+            return f"{self.lo >> 24 & 255}.{self.lo >> 16 & 255}.{self.lo >> 8 & 255}.{self.lo & 255}"
         return str(ipaddress.IPv6Address(self.packed))
+
+
+class Networks:
+    """Networks as sorted spans of numbers: one look-up tells whether an address lies in any of them."""
+
+    def __init__(self, networks: Iterable[IpNetwork]) -> None:
+        found = list(networks)
+        self._v4 = _spans(n for n in found if isinstance(n, ipaddress.IPv4Network))
+        self._v6 = _spans(n for n in found if isinstance(n, ipaddress.IPv6Network))
+
+    def __contains__(self, address: Address) -> bool:
+        v4 = address.is_v4
+        value = address.lo & 0xFFFFFFFF if v4 else (address.hi & _MASK64) << 64 | address.lo & _MASK64
+        starts, ends = self._v4 if v4 else self._v6
+        at = bisect_right(starts, value) - 1
+        return at >= 0 and value <= ends[at]
+
+
+def _spans(networks: Iterable[_N]) -> tuple[list[int], list[int]]:
+    """First and last numbers of disjoint spans, ascending."""
+    merged = list(ipaddress.collapse_addresses(networks))
+    return [int(n.network_address) for n in merged], [int(n.broadcast_address) for n in merged]
+
+
+#: Addresses that belong to some inside: RFC 1918, unique local (RFC 4193), carrier-grade NAT (RFC 6598). Documentation
+#: and benchmark ranges are *not* here: they stand for public hosts in examples, tests and the simulator.
+_PRIVATE = Networks(
+    ipaddress.ip_network(n) for n in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7")
+)
+#: Addresses that are nobody's host: "this network", loopback, link-local, multicast, reserved and broadcast.
+_SPECIAL = Networks(
+    ipaddress.ip_network(n)
+    for n in (
+        "0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/4", "240.0.0.0/4",
+        "::/128", "::1/128", "fe80::/10", "ff00::/8",
+    )
+)  # fmt: skip
 
 
 class Scope(IntEnum):
@@ -79,10 +107,13 @@ def from_packed(data: bytes) -> Address:
 @lru_cache(maxsize=65_536)
 def parse(text: str) -> Address:
     """Text to address; IPv6 zone ids are dropped. Raises ValueError on anything else."""
-    ip = ipaddress.ip_address(text.partition("%")[0])
-    if ip.version == 4:
-        return Address(0, V4_BASE | int(ip))
-    return from_packed(ip.packed)
+    text = text.partition("%")[0]
+    if ":" in text:
+        return from_packed(ipaddress.IPv6Address(text).packed)
+    parts = [_OCTETS.get(part, -1) for part in text.split(".")]
+    if len(parts) != 4 or -1 in parts:
+        raise ValueError(f"no address: {text[:50]!r}")
+    return Address(0, V4_BASE | parts[0] << 24 | parts[1] << 16 | parts[2] << 8 | parts[3])
 
 
 def network_of(address: Address) -> Address:
@@ -102,16 +133,20 @@ def scope_of(address: Address, own: tuple[IpNetwork, ...] = ()) -> Scope:
 
     Without own networks a private address counts as inside: a guess, marked so in the gateway's mapping report.
     """
-    return _scope(address, own)
+    if own:
+        return _owned(address, own)
+    if address in _SPECIAL:
+        return Scope.SPECIAL
+    return Scope.INSIDE if address in _PRIVATE else Scope.OUTSIDE
 
 
 @lru_cache(maxsize=65_536)
-def _scope(address: Address, own: tuple[IpNetwork, ...]) -> Scope:
-    ip = ipaddress.ip_address(address.lo & 0xFFFFFFFF) if address.is_v4 else ipaddress.IPv6Address(address.packed)
-    if any(ip in net for net in own):
+def _owned(address: Address, own: tuple[IpNetwork, ...]) -> Scope:
+    if address in _networks(own):
         return Scope.INSIDE
-    if any(ip in net for net in _SPECIAL):
-        return Scope.SPECIAL
-    if any(ip in net for net in _PRIVATE):
-        return Scope.SPECIAL if own else Scope.INSIDE
-    return Scope.OUTSIDE
+    return Scope.SPECIAL if address in _SPECIAL or address in _PRIVATE else Scope.OUTSIDE
+
+
+@lru_cache(maxsize=64)
+def _networks(own: tuple[IpNetwork, ...]) -> Networks:
+    return Networks(own)

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from commonwatch.events.address import IpNetwork, Scope, parse, scope_of
+from commonwatch.events.address import Networks, Scope, parse, scope_of
 
 _LOCAL = frozenset(
     {"local", "localhost", "internal", "lan", "home", "arpa", "corp", "intranet", "localdomain", "invalid"}
@@ -69,23 +69,15 @@ class AllowList(msgspec.Struct, frozen=True):
         return any(".".join(labels[n:]) in self.domains for n in range(len(labels) - 1))
 
 
-@lru_cache(maxsize=65_536)
 def _kept_out(networks: tuple[str, ...], value: str) -> bool:
-    """Whether an address is anything but outside, or in one of the networks. Asked again for each reader."""
+    """Whether an address is anything but outside, or in one of the networks."""
     try:
         address = parse(value)
     except ValueError:
         return True
-    if scope_of(address) is not Scope.OUTSIDE:
-        return True
-    ip = ipaddress.ip_address(str(address))
-    return any(ip in network for network in _parsed(networks))
+    return scope_of(address) is not Scope.OUTSIDE or address in _parsed(networks)
 
 
-_cache: dict[tuple[str, ...], tuple[IpNetwork, ...]] = {}
-
-
-def _parsed(networks: tuple[str, ...]) -> tuple[IpNetwork, ...]:
-    if networks not in _cache:
-        _cache[networks] = tuple(ipaddress.ip_network(n, strict=False) for n in networks)
-    return _cache[networks]
+@lru_cache(maxsize=64)
+def _parsed(networks: tuple[str, ...]) -> Networks:
+    return Networks(ipaddress.ip_network(n, strict=False) for n in networks)
