@@ -22,7 +22,7 @@ from commonwatch.hub.compose import Hub
 from commonwatch.share.ports import Ask
 from commonwatch.web.ports import Principal
 from commonwatch.wire.messages import Counts, Heartbeat
-from doubles.town import NOW, Town
+from doubles.town import NOW, Town, agreement
 
 BIRCH = Reader("birch", ("mssp",), ("valley",), "detect")
 ALDER = Principal("person", "alder-admin", "A", Reader("alder", ("sme",), ("valley",), "operate"), admin=True)
@@ -148,3 +148,39 @@ def complete(hub: Hub, town: Town, first: dict[str, Any]) -> None:
         name = town.gateways[org].gateway
         gateway = Principal("gateway", name, name, Reader(org, (), (), "detect"), grant=name)
         hub.core.gateways.heartbeat(gateway, body)
+
+
+def amend(hub: Hub, **fields: str | None) -> str:
+    """The next version of what alder signed with birch: these fields are shown otherwise. Its hash."""
+    document = agreement()
+    shown = document["clauses"][0]["fields"]
+    document["clauses"][0]["fields"] = {name: level for name, level in {**shown, **fields}.items() if level}
+    newest = hub.core.documents.standing("alder-service")
+    document |= {"version": newest.version + 1, "previous": newest.hash}
+    return hub.core.documents.sign_for(json.dumps(document).encode()).hash
+
+
+def test_a_version_that_narrows_is_certified_like_a_revocation_and_one_that_widens_is_not(
+    town: Town, tmp_path: Path
+) -> None:
+    hub = town.copy(tmp_path / "data")
+    hub.start()
+    try:
+        events = [{"uid": n, "event_class": 1, "domain": f"{n}.{EVIL}", "time": NOW} for n in range(3)]
+        hub.core.intake.accept(town.batch("alder", events))
+        assert len(hub.publications.page(BIRCH, Ask(types=("indicator",)))) == 3
+        first = hub.core.documents.standing("alder-service").hash
+        wider = amend(hub, message="exact")
+        narrower = amend(hub, message="exact", domain=None)
+        (shown,) = [certified(hub, 1)]
+        found = certificate.verify(envelope_from(json.dumps(shown["envelope"])))
+        assert (found.kind, found.version, found.document, found.statement) == ("amend", 2, wider, narrower)
+        assert len(shown["document"]["readers"][0]["indicators"]) == 3
+        assert found.readers[0].org == "birch"
+        assert found.audit is not None, "the log holds the version that narrowed"
+        assert published(hub) == {True}
+        assert len(hub.ports().withdrawals.of(ALDER, "alder-service")) == 1, "the wider version took nothing back"
+        assert "narrowed by alder" in certificate.told(found, "k")[0]
+        assert first != wider
+    finally:
+        hub.close()

@@ -1,4 +1,4 @@
-"""The certificate of a withdrawal: what the hub took back when an agreement was revoked or suspended, signed by it.
+"""The certificate of a withdrawal: what the hub took back when an agreement was revoked, suspended or narrowed.
 
 Rules held here: it names readers by organisation and indicators by id, never a value; it says what cannot be taken back
 and which duties bind whoever has it; it is complete when every gateway concerned has told that it obeys, and is signed
@@ -18,6 +18,7 @@ from commonwatch.agreements.signing import Envelope, SigningKey, sign_message, v
 from commonwatch.errors import SignatureError
 
 TYPE = "dsa-withdrawal+json"
+VERBS = {"revoke": "revoked", "suspend": "suspended", "amend": "narrowed"}
 #: What no hub can take back, in words.
 REMAINS = (
     "Rows, counts and exports that readers were given before this moment are with them and cannot be taken back.",
@@ -68,7 +69,10 @@ class Leaf(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Certificate(msgspec.Struct, frozen=True, kw_only=True):
-    """What was withdrawn. Times are microseconds since 1970 UTC; `statement` is the hash of what was signed."""
+    """What was withdrawn. Times are microseconds since 1970 UTC; `statement` is the hash of what was signed.
+
+    `kind` is revoke, suspend or amend: then `statement` is the newer version, in force, and `document` the one before.
+    """
 
     hub: str
     number: int
@@ -109,7 +113,7 @@ def verify(envelope: Envelope, key: str | bytes | None = None) -> Certificate:
 def told(certificate: Certificate, kid: str) -> list[str]:
     """The certificate in lines for people."""
     c = certificate
-    verb = "revoked" if c.kind == "revoke" else "suspended"
+    verb = VERBS.get(c.kind, c.kind)
     lines = [
         f"{c.agreement}@{c.version} {verb} by {c.by} at {_moment(c.stated)}; policy epoch {c.epoch} of hub {c.hub}",
         f"certificate {c.number} of {_moment(c.issued)}, signed by {kid}; {_state(c)}",

@@ -400,10 +400,13 @@ class AccessUse(Table):
 
 
 class Withdrawal(Table):
-    """What one revoking or suspending statement took back; `body` is the certificate, `signed` its envelope."""
+    """What one revoking or suspending statement, or one narrowing version, took back; `statement` is its hash.
+
+    `body` is the certificate, `signed` its envelope.
+    """
 
     __tablename__ = "withdrawal"
-    statement: Mapped[str] = mapped_column(ForeignKey("statement.hash"), primary_key=True)
+    statement: Mapped[str] = mapped_column(primary_key=True)
     agreement: Mapped[str] = mapped_column(index=True)
     owner: Mapped[str]
     issued: Mapped[int]

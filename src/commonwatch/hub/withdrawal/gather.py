@@ -12,10 +12,8 @@ from typing import NamedTuple
 
 from sqlalchemy import select
 
-from commonwatch.agreements.document import Agreement
 from commonwatch.agreements.effective import LiveAgreement
 from commonwatch.agreements.reader import Reader
-from commonwatch.agreements.statement import SignedStatement
 from commonwatch.agreements.terms.certificate import Reader as Lost
 from commonwatch.agreements.terms.certificate import Told, Withdrawn
 from commonwatch.errors import NotPermitted
@@ -25,18 +23,11 @@ from commonwatch.govern.policy import PolicyView
 from commonwatch.govern.service import Govern
 from commonwatch.hub.core import Core
 from commonwatch.hub.meta.models import Gateway
+from commonwatch.hub.withdrawal.cases import Case
 from commonwatch.share import stix
 from commonwatch.share.indicators import pattern
 from commonwatch.share.ports import Gone
 from commonwatch.share.publication import Publications
-
-
-class Case(NamedTuple):
-    """A statement that takes something back, when it was registered (microseconds), and what it is about."""
-
-    signed: SignedStatement
-    registered: int
-    document: Agreement
 
 
 class Happened(NamedTuple):
@@ -66,7 +57,7 @@ class Gathering:
         view = self._govern.view()
         scope = scope_of([LiveAgreement(case.document, "", frozenset())], view.epoch)
         withdrawn = self._withdrawn(case, view, scope)
-        counts = _summed(h.counts for h in happened if h.at >= case.registered)
+        counts = _summed(h.counts for h in happened if h.at >= case.since)
         touched = [o for o in sorted({*withdrawn, *counts}) if o != case.document.owner and _reached(view, scope, o)]
         gateways = self._gateways(case.document.owner, {org for org in touched if withdrawn.get(org)})
         with_gateway = {told.org for told in gateways if told.side == "reader"}
@@ -88,7 +79,7 @@ class Gathering:
             except NotPermitted:
                 continue
             if scope.touches(reader) and reader.org != case.document.owner:
-                found.setdefault(reader.org, []).extend(self._publications.withdrawn(reader, case.registered))
+                found.setdefault(reader.org, []).extend(self._publications.withdrawn(reader, case.since))
         if not any(found.values()):
             return found
         own = self._own(case.document.owner, {g.generation for gone in found.values() for g in gone})

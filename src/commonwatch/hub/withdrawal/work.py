@@ -1,8 +1,8 @@
 """The job that makes certificates of withdrawal, and completes them as gateways tell that they obey.
 
 Rules held here: what older policies made is taken down in the moment the policy rises, before anything is written about
-it; a certificate is made once per statement, in one transaction with its audit entry, and signed anew only when a
-gateway has told something; a failure is logged by type and tried again, and never keeps anything open.
+it; a certificate is made once per statement or narrower version, in one transaction with its audit entry, and signed
+anew only when a gateway has told something; a failure is logged by type and tried again, and never keeps anything open.
 """
 
 from __future__ import annotations
@@ -16,23 +16,21 @@ import msgspec
 from sqlalchemy import select
 
 from commonwatch.agreements.decode import digest
-from commonwatch.agreements.document import Agreement
-from commonwatch.agreements.signing import SigningKey, envelope_bytes, envelope_from, read_payload, unb64
+from commonwatch.agreements.signing import SigningKey, envelope_bytes, unb64
 from commonwatch.agreements.terms.certificate import Certificate, Leaf, sign
 from commonwatch.audit.log import AuditLog
 from commonwatch.govern.changes import Scope
 from commonwatch.govern.service import Govern
 from commonwatch.hub.core import Core
 from commonwatch.hub.jobs.loop import Loop
-from commonwatch.hub.meta.models import Document, Statement, Withdrawal
+from commonwatch.hub.meta.models import Withdrawal
 from commonwatch.hub.meta.outbox import record
-from commonwatch.hub.registry.resolve import verified_statement
-from commonwatch.hub.withdrawal.gather import Case, Gathering, Happened
+from commonwatch.hub.withdrawal.cases import Case, Cases
+from commonwatch.hub.withdrawal.gather import Gathering, Happened
 from commonwatch.share.publication import Publications
 from commonwatch.wire.messages import Heartbeat
 
 log = logging.getLogger("commonwatch.hub")
-KINDS = ("revoke", "suspend")
 #: Seconds: to let streams end and publications be withdrawn first; between looks without news.
 GATHER, IDLE = 0.3, 10.0
 
@@ -43,7 +41,7 @@ class Withdrawing(Loop):
     def __init__(self, core: Core, govern: Govern, publications: Publications, audit: AuditLog) -> None:
         super().__init__("withdrawing", idle=IDLE, gather=GATHER)
         self._core, self._govern, self._audit = core, govern, audit
-        self._gathering = Gathering(core, govern, publications)
+        self._cases, self._gathering = Cases(core), Gathering(core, govern, publications)
         self._happened: deque[Happened] = deque(maxlen=1_000)
         self._told: dict[str, tuple[int, int, int]] = {}
         self._lock = threading.Lock()
@@ -77,8 +75,9 @@ class Withdrawing(Loop):
     def turn(self) -> None:
         """Certify what was stated, complete what gateways told. Whatever fails is logged by type and tried again."""
         try:
-            for case in self._open_cases():
+            for case in self._cases.open():
                 self._certify(case)
+            self._cases.closed()
             self._complete()
         except Exception as error:
             log.warning("certifying a withdrawal failed and will be tried again: %s", type(error).__name__)
@@ -87,33 +86,18 @@ class Withdrawing(Loop):
         with self._lock:
             self._happened.append(Happened(self._core.clock.now(), epoch, counts))
 
-    def _open_cases(self) -> list[Case]:
-        """Statements that take something back and have no certificate yet."""
-        done = select(Withdrawal.statement)
-        query = select(Statement).where(Statement.kind.in_(KINDS), Statement.hash.not_in(done))
-        with self._core.database.read() as session:
-            rows = list(session.scalars(query.order_by(Statement.registered, Statement.hash)))
-            cases = []
-            for row in rows:
-                said = verified_statement(row)
-                held = session.get(Document, said.signed.statement.hash) if said is not None else None
-                document = read_payload(envelope_from(held.envelope)) if held is not None else None
-                if said is not None and isinstance(document, Agreement):
-                    cases.append(Case(said.signed, row.registered, document))
-        return cases
-
     def _certify(self, case: Case) -> None:
         self._core.drain.run()
         with self._lock:
             happened = list(self._happened)
         found = self._gathering.gather(case, happened)
-        said, document = case.signed.statement, case.document
+        document = case.document
         made = Certificate(
             hub=self._core.settings.name, number=1, agreement=document.id, version=document.version,
-            document=said.hash or "", kind=said.kind, statement=case.signed.digest, by=said.by, stated=said.at,
+            document=case.hash, kind=case.kind, statement=case.signed, by=case.by, stated=case.at,
             epoch=self._govern.view().epoch, issued=self._core.clock.now(), complete=not found.gateways,
             readers=found.readers, gateways=found.gateways, duties=document.duties,
-            audit=self._leaf(document.owner, case.signed.digest),
+            audit=self._leaf(document.owner, case.signed),
         )  # fmt: skip
         self._store(made, document.owner, dict(found.needs))
 
