@@ -23,6 +23,8 @@ from commonwatch.web.rooms import Closing
 
 T = TypeVar("T")
 log = logging.getLogger("commonwatch.web")
+#: Seconds after its last words until a stream lets go of its source: where thousands end, all have said them by then.
+LINGER = 0.5
 
 
 class Begun(NamedTuple, Generic[T]):
@@ -107,6 +109,8 @@ class _Stream(Generic[T]):
                 self._items.cancel()
             with suppress(asyncio.CancelledError):
                 await self._items
+                if self._over and not self._stopped:
+                    await asyncio.sleep(LINGER)
             await _close(self._begun.source)
 
     def _stop(self) -> None:
