@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
+from contextlib import AsyncExitStack
 
-from commonwatch.hub.push import MOST_WAITING, Broadcaster, Epoch, Watermark
+from commonwatch.hub.push import MOST_WAITING, SLICE, Broadcaster, Epoch, Watermark
 from commonwatch.wire.messages import AlertMessage, IndicatorItem, Indicators, Withdraw
 
 
@@ -87,5 +88,34 @@ def test_a_thousand_gateways_hear_an_indicator_within_a_second() -> None:
         for number in range(250):
             push.publish_indicators(f"org-{number}", [item(number)])
         assert max(await asyncio.gather(*waiting)) - start < 1.0
+
+    asyncio.run(run())
+
+
+def test_owners_whose_documents_changed_hear_of_it_before_ten_thousand_others() -> None:
+    async def run() -> None:
+        push = Broadcaster()
+        async with AsyncExitStack() as stack:
+            mine = await stack.enter_async_context(push.listen("acme"))
+            others = [await stack.enter_async_context(push.listen(f"org-{n % 7}")) for n in range(SLICE + 50)]
+            push.epoch(7, frozenset({"acme"}))
+            assert await mine.next(1) == Epoch(7, frozenset({"acme"}))
+            assert not any(one._waiting for one in others), "whoever is not concerned does not hold up who is"
+            assert [await one.next(3) for one in others] == [Epoch(7, frozenset({"acme"}))] * len(others)
+
+    asyncio.run(run())
+
+
+def test_a_listener_that_is_shut_gets_nothing_more_even_before_it_is_woken() -> None:
+    async def run() -> None:
+        push = Broadcaster()
+        async with push.listen("acme") as listener:
+            push.watermark("2026-11-19T06:00:00Z")
+            await asyncio.sleep(0)
+            listener.shut("policy-changed")
+            push.watermark("2026-11-19T06:01:00Z")
+            await asyncio.sleep(0)
+            listener.wake()
+            assert (await listener.next(1), listener.ended) == (None, "policy-changed")
 
     asyncio.run(run())
