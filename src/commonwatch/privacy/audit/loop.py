@@ -93,7 +93,7 @@ def faulty_loops() -> list[tuple[Loop, int]]:
         return tuple(np.flatnonzero(laplace(stream, laplace_scale(armed.eps / 2)) >= armed.bar).tolist())
 
     return [
-        (Loop("half the noise", eps, watching(half), lambda e: arm(e, half)), 2_000),
+        (Loop("half the noise", eps, watching(half), lambda e: arm(e, half)), 6_000),
         (Loop("bar without noise", eps, watching(), still, Stream(-1, 5, 2, 1)), 2_000),
         (Loop("on after an alert", eps, endless, stream=Stream(-1, 5, 0, 3)), 8_000),
     ]
