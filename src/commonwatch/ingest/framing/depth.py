@@ -1,8 +1,8 @@
 """How deep JSON records nest: a cheap sieve for many records, an exact count for the few it keeps.
 
 Rules held here: a record nested deeper than `MAX_DEPTH` is refused whether or not the deep part is used, so that the
-fast and the slow way of parsing agree. The sieve looks only at how many brackets open; the count takes a few passes
-over the bytes, none of them in steps of one.
+fast and the slow way of parsing agree. The sieve looks only at how many brackets open, in all records at once; the
+count takes a few passes over the bytes, none of them in steps of one.
 """
 
 from __future__ import annotations
@@ -16,11 +16,15 @@ from commonwatch.ingest.outcome import MAX_DEPTH
 #: An opening bracket is a step of +1, a closing one of -1, as signed bytes; quotes stay, all else goes.
 _STEPS: Final = bytes.maketrans(b"{[}]", b"\x01\x01\xff\xff")
 _ELSE: Final = bytes(set(range(256)) - set(b'{}[]"'))
+_NOT_OPENING: Final = bytes(set(range(256)) - set(b"{[\n"))
 
 
 def too_deep(records: Sequence[bytes]) -> frozenset[int]:
     """Indexes of the records that nest deeper than `MAX_DEPTH`."""
-    crowded = [n for n, r in enumerate(records) if r.count(b"{") + r.count(b"[") > MAX_DEPTH]
+    opening = b"\n".join(records).translate(None, _NOT_OPENING).split(b"\n")
+    if len(opening) != len(records):  # records over several lines
+        opening = [r.translate(None, _NOT_OPENING) for r in records]
+    crowded = [n for n, brackets in enumerate(map(len, opening)) if brackets > MAX_DEPTH]
     return frozenset(n for n in crowded if nesting(records[n]) > MAX_DEPTH)
 
 
