@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from commonwatch.ingest import Parsed, Reader, read
-from commonwatch.ingest.formats import suricata_eve
+from commonwatch.ingest.formats import cef, suricata_eve
 from commonwatch.ingest.formats.cef import TABLES as CEF
 from commonwatch.ingest.formats.cef import extension
 from commonwatch.ingest.formats.leef import TABLES as LEEF
@@ -125,3 +125,23 @@ def test_names_of_hostile_records_do_not_pile_up() -> None:
         json_paths.paths({f"k{n}": {f"m{n}": 1}, "x" * 1_000: 2})
     assert len(json_paths._SPELT) <= json_paths._MOST
     assert "x" * 1_000 not in json_paths._ROOT
+
+
+def test_odd_blanks_in_numbers_and_lists_that_are_none_do_no_harm() -> None:
+    line = b"CEF:0|v|p|1|2|n|\x1c5|rt=1795000001000 spt=\x1c443 src=203.0.113.7\n"
+    alert = b'{"start_at":"2026-11-18T10:00:00Z","scenario":"x","source":{},"events":[{"meta":443},{"meta":[1]}]}\n'
+    for record, name in ((line, "cef"), (alert, "crowdsec")):
+        (outcome,) = read([record], source(format=name))
+        assert isinstance(outcome, Parsed)
+
+
+@given(
+    st.lists(st.sampled_from(["src=", " act=", "\\=", "\\\\", "\\n", "=", " ", "a", '"', "\t", "\x00"]), max_size=12)
+)
+def test_cutting_at_equals_signs_finds_the_keys_that_the_pattern_finds(parts: list[str]) -> None:
+    text = "".join(parts)
+    keys, told = cef._cut(text)
+    if cef._keys_of(keys).sound:
+        pieces = cef._KEY.split(" " + text)
+        assert [*keys] == pieces[1::2]
+        assert [t.replace(cef._HELD, "\\=") for t in told] == pieces[2::2]

@@ -8,8 +8,10 @@ known keys end a value, since an unescaped `word=` inside a message would make f
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from typing import Any, Final
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from itertools import repeat
+from typing import Any, Final, NamedTuple
 
 from commonwatch.events.event import Event
 from commonwatch.ingest.formats import _agent_kinds as agent
@@ -29,6 +31,11 @@ COMMENTS: Final = True
 _BEGIN: Final = re.compile(r"CEF: ?\d+\|")
 _HEADER: Final = ("Device Vendor", "Device Product", "Device Version", "Signature ID", "Name", "Severity")
 _KEY: Final = re.compile(r"\s([\w.\-\[\]]+)=")
+_WHOLE_KEY: Final = re.compile(r"[\w.\-\[\]]+")
+#: An escaped `=` while a text is cut at the others, and the keys of a text that cannot be cut so.
+_HELD: Final = "\\\x00"
+_NONE: Final = ("",)
+_SHORT: Final = 4_096
 _PATHS: Final = frozenset({"filePath", "fname", "oldFilePath", "oldFileName", "sproc", "dproc"})
 _LABELLED: Final = re.compile(r"(?:cs|cn|cfp|c6a|flexString|flexNumber|flexDate|deviceCustomDate)\d")
 _EPOCH_MS: Final = re.compile(r"\d{12,14}")
@@ -91,36 +98,78 @@ def find(line: bytes, context: Context) -> Found | Unreadable:
 
 def extension(text: str, *, known: bool) -> dict[str, Any]:
     """Values by key; of a known product only known keys end a value."""
-    pieces = _KEY.split(" " + text)
-    keys, told = pieces[1::2], pieces[2::2]
-    if known and not all(map(_is_known, keys)):
+    keys, told = _cut(text)
+    said = _remembered(keys) if len(text) <= _SHORT else _keys_of(keys)
+    held = said.sound
+    if not held:
+        pieces = _KEY.split(" " + text)
+        keys, told = tuple(pieces[1::2]), pieces[2::2]
+        said = _keys_of(keys)
+    if known and not said.known:
         keys, told = _between_known(" " + text)
-    values: dict[str, Any] = {}
-    for key, value in zip(keys, map(str.strip, told), strict=True):
-        odd = "\\" in value or value[:1] == '"'
-        values[key] = unescape(unquoted(value), path=key in _PATHS) if odd else value
-    named = {key.removesuffix("Label") for key in values if key.endswith("Label")}
-    for key in [k for k in values if k in named and _LABELLED.fullmatch(k)] if named else ():
-        if label := values[f"{key}Label"]:
+        held, said = False, _keys_of(keys)
+    values: dict[str, Any] = dict(zip(keys, map(str.strip, told), strict=True))
+    if "\\" in text or '"' in text:
+        for key, value in values.items():
+            if "\\" in value or value[:1] == '"':
+                whole = unquoted(value.replace(_HELD, "\\=") if held else value)
+                values[key] = unescape(whole, path=key in _PATHS)
+    for key, naming in said.labelled:
+        if label := values[naming]:
             values[f"label:{label}"] = values[key]
     return values
+
+
+def _cut(text: str) -> tuple[tuple[str, ...], Sequence[str]]:
+    """Keys and what stands behind each, cut at every `=` that is not escaped; no keys where that cannot be right.
+
+    An escaped `=` is `_HELD` in what stands behind.
+    """
+    if "=" not in text or "\x00" in text:
+        return _NONE, ()
+    *pieces, last = text.replace("\\=", _HELD).split("=")
+    if not pieces:
+        return _NONE, ()
+    pieces[0] = " " + pieces[0]
+    told, blanks, keys = zip(*map(str.rpartition, pieces, repeat(" ")), strict=True)
+    return keys if "" not in blanks else _NONE, (*told[1:], last)
+
+
+class _Keys(NamedTuple):
+    """What the keys of an extension say by themselves: are they keys, are they the dictionary's, which have a label."""
+
+    sound: bool
+    known: bool
+    labelled: tuple[tuple[str, str], ...]
+
+
+def _keys_of(keys: tuple[str, ...]) -> _Keys:
+    pairs = ((key, f"{key}Label") for key in dict.fromkeys(keys) if _LABELLED.fullmatch(key))
+    sound = keys != _NONE and all(map(_WHOLE_KEY.fullmatch, keys))
+    return _Keys(sound, all(map(_is_known, keys)), tuple(pair for pair in pairs if pair[1] in keys))
+
+
+#: A source repeats few sequences of keys; only those of short lines are remembered, so that memory is bounded.
+_remembered = lru_cache(maxsize=1_000)(_keys_of)
 
 
 def _is_known(key: str) -> bool:
     return key in _KNOWN or key.startswith("TrendMicroDs")
 
 
-def _between_known(text: str) -> tuple[list[str], list[str]]:
+def _between_known(text: str) -> tuple[tuple[str, ...], list[str]]:
     """Known keys and what stands behind each, with the false keys in it."""
     found = [m for m in _KEY.finditer(text) if _is_known(m[1])]
     ends = [*(m.start() for m in found[1:]), len(text)][: len(found)]
-    return [m[1] for m in found], [text[m.end() : end] for m, end in zip(found, ends, strict=True)]
+    return tuple(m[1] for m in found), [text[m.end() : end] for m, end in zip(found, ends, strict=True)]
 
 
 def when_of(values: dict[str, Any], sent: Header, context: Context) -> tuple[int, int] | None:
     """The event's own time, else the header's."""
-    own = (moment(values[key], context) for key in _TIMES if values.get(key))
-    return next((read for read in own if read is not None), None) or sent.when
+    for key in _TIMES:
+        if (text := values.get(key)) and (read := moment(text, context)) is not None:
+            return read
+    return sent.when
 
 
 def moment(text: str, context: Context) -> tuple[int, int] | None:

@@ -86,7 +86,8 @@ def _meta(events: list[Any]) -> dict[str, Any]:
     """The first value of each key of the events' `meta` lists."""
     made: dict[str, Any] = {}
     for event in events:
-        for pair in (event.get("meta") if isinstance(event, dict) else None) or ():
+        listed = event.get("meta") if isinstance(event, dict) else None
+        for pair in listed if isinstance(listed, list) else ():
             if isinstance(pair, dict) and isinstance(pair.get("key"), str):
                 made.setdefault(_META + pair["key"], pair.get("value"))
     return made

@@ -20,7 +20,8 @@ Layout = Literal["lines", "objects"]
 _BOM: Final = b"\xef\xbb\xbf"
 _PADDING: Final = b" \t\r\n\x00\x1e"
 _UNDECIDED: Final = 4_096
-_OBJECT: Final = b"{"
+#: What begins a record and nothing else: neither padding nor a comment nor a byte order mark.
+_BEGINS: Final = frozenset(range(0x21, 0x7F)) - frozenset(b"#/")
 
 
 class Frames(msgspec.Struct):
@@ -127,10 +128,10 @@ class LineCut:
             self._rest.clear()
         self._rest += rest
         at = self.position
-        offsets, records = frames.offsets, frames.records
+        offsets, records, most = frames.offsets, frames.records, self._most
         for line in lines:
             size = len(line)
-            if size <= self._most and line.startswith(_OBJECT):
+            if 0 < size <= most and line[0] in _BEGINS:
                 offsets.append(at)
                 records.append(line)
             else:
@@ -154,7 +155,7 @@ class LineCut:
         return data[end + 1 :]
 
     def _add_odd(self, at: int, line: bytes, frames: Frames) -> None:
-        """A line that does not begin with `{`: blank, comment, indented, padded, over-long or foreign."""
+        """A line that is or may be blank, a comment, indented, padded or over-long."""
         if len(line) > self._most:
             frames.broken.append(quarantine("too_large", at, line))
             return

@@ -75,7 +75,8 @@ def _event(shape: Shape, values: Mapping[str, Any], context: Context, dropped: _
     """Each column from the first of its paths that has a usable value; unusable ones are dropped."""
     event = copy_event(shape.model)
     for row in shape.odd:
-        _fill(row, event, values, context, dropped)
+        if row.when is not None or not row.fill(event, values[row.paths[0]], context):
+            _fill(row, event, values, context, dropped)
     _fill_plain(shape, event, values, context, dropped)
     event.direction_id = event.direction_id or direction(event.src_scope, event.dst_scope)
     if shape.finish is not None:
@@ -107,8 +108,8 @@ def _fill_plain(shape: Shape, event: Event, values: Mapping[str, Any], context: 
     if None not in made:
         any(map(setattr, repeat(event), shape.columns, made))
         return
-    for row, one in zip(shape.plain, made, strict=True):
+    for row, column, one in zip(shape.plain, shape.columns, made, strict=True):
         if one is not None:
-            setattr(event, row.column, one)
-        elif row.strict or len(row.paths) > 1:
+            setattr(event, column, one)
+        elif column == row.cells[0][0] and (row.strict or len(row.paths) > 1):
             _fill(row, event, values, context, dropped)

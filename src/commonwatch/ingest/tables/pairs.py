@@ -11,13 +11,14 @@ from typing import Final
 _ESCAPED: Final = re.compile(r"\\(.)", re.DOTALL)
 #: Characters of a line within which its format must begin; before it stand syslog headers.
 WITHIN: Final = 512
-_LINES: Final = {"n": "\n", "r": "\r", "t": "\t"}
+_PATH_ESCAPES: Final = (("\\=", "="),)
+_ESCAPES: Final = (("\\=", "="), ("\\n", "\n"), ("\\r", "\r"), ("\\t", "\t"), ("\\|", "|"))
 
 
 def split_header(text: str, bar: str, most: int) -> list[str]:
     """Up to `most` fields between unescaped bars, and the rest as it is."""
     parts = text.split(bar, most)
-    if not any("\\" in part for part in parts[:-1]):
+    if "\\" not in "".join(parts[:-1]):
         return parts
     found: list[str] = []
     start = at = 0
@@ -42,9 +43,16 @@ def unescape(text: str, *, path: bool = False) -> str:
     """Escapes of an extension value undone; of a path only `\\\\` and `\\=`, for `C:\\new.exe` has no line break."""
     if "\\" not in text:
         return text
-    if path:
-        return _ESCAPED.sub(lambda m: m[1] if m[1] in "=\\" else m[0], text)
-    return _ESCAPED.sub(lambda m: _LINES.get(m[1], m[1] if m[1] in "=\\|" else m[0]), text)
+    escapes = _PATH_ESCAPES if path else _ESCAPES
+    return "\\".join([_without(escapes, part) for part in text.split("\\\\")])
+
+
+def _without(escapes: tuple[tuple[str, str], ...], text: str) -> str:
+    """A text without backslashes side by side, these escapes undone."""
+    if "\\" in text:
+        for escape, character in escapes:
+            text = text.replace(escape, character)
+    return text
 
 
 def unquoted(text: str) -> str:

@@ -31,7 +31,7 @@ def whole(value: Any) -> int | None:
     if isinstance(value, float):
         return int(value) if 0 <= value < 1 << 63 and value == int(value) else None
     if isinstance(value, str) and len(value) <= _DIGITS_MOST and value.isascii() and value.strip().isdigit():
-        return int(value)
+        return int(value.strip())
     return None
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping
-from functools import lru_cache
+from functools import lru_cache, partial
 from operator import itemgetter
 from typing import Any, Final, NamedTuple
 
@@ -70,15 +70,14 @@ readings_of = lru_cache(_SHAPES)(Readings)
 class Row(NamedTuple):
     """One row of a table with those of its paths that a record has.
 
-    `plain`: its one column is filled by `readings` alone. `strict`: an unusable value is dropped by name.
+    `cells`: the columns of a plain row, each with its reading; a row that is not plain has none. `strict`: an unusable
+    value is dropped by name.
     """
 
     number: int
-    column: str
     paths: tuple[str, ...]
-    readings: Readings
+    cells: tuple[tuple[str, Readings], ...]
     fill: Fill
-    plain: bool
     strict: bool
     when: tuple[str, str] | None
 
@@ -86,7 +85,7 @@ class Row(NamedTuple):
 class Shape(NamedTuple):
     """What records of one kind with the same paths share: the event as the kind alone says it, and the rows to read.
 
-    Of plain rows in parallel: `firsts` takes the values of their first paths, `readings` reads them, for `columns`.
+    Of the columns of plain rows in parallel: the row, `firsts` that takes the value of its first path, its reading.
     """
 
     model: Event
@@ -121,9 +120,9 @@ def _shape(tables: Tables, table: Table, values: Mapping[str, Any]) -> Shape:
         for row in _rows_of(tables, table)
         if (paths := tuple(p for p in row.paths if p in values)) and (row.when is None or row.when[0] in values)
     ]
-    plain = tuple(row for row in rows if row.plain)
-    odd = tuple(row for row in rows if not row.plain)
-    columns, readings = tuple(row.column for row in plain), tuple(row.readings for row in plain)
+    odd = tuple(row for row in rows if not row.cells)
+    cells = [(row, column, readings) for row in rows for column, readings in row.cells]
+    plain, columns, readings = zip(*cells, strict=True) if cells else ((), (), ())
     return Shape(model, odd, plain, _taking([row.paths[0] for row in plain]), readings, columns, table.finish)
 
 
@@ -145,66 +144,63 @@ def _rows_of(tables: Tables, table: Table) -> tuple[Row, ...]:
 
 def _row(number: int, col: Col, shared: frozenset[str]) -> Row:
     name = col.column
-    plain, fill = True, None
+    cells: tuple[tuple[str, Readings], ...] = ()
     if name in _ADDRESSES:
-        readings = readings_of(col.read or first)
-        fill = _address_filler(name[:3], readings)
+        fill = _address_filler(name[:3], readings_of(col.read or first))
     elif name == "end_time" and col.read is None:
-        readings, fill = readings_of(first), _fill_end_time
-    elif name in PAIRS or name == "malware_names":
-        readings = readings_of(_several(name, col.read or READINGS[name]))
-        fill = _several_filler(readings)
+        fill = _fill_end_time
+    elif name == "file_hash":
+        fill = _hash_filler(readings_of(col.read or READINGS[name]))
     else:
-        readings = readings_of(col.read or READINGS[name])
-    plain = fill is None and col.when is None and name not in shared
-    strict = name not in _MAY_BE_OTHER
-    return Row(number, name, col.sources, readings, fill or _filler(name, readings), plain, strict, col.when)
-
-
-def _filler(column: str, readings: Readings) -> Fill:
-    """Fills the one column of a row."""
-
-    def fill(event: Event, value: Any, _context: Context) -> bool:
-        made = readings.of(value)
-        if made is None:
-            return False
-        setattr(event, column, made)
-        return True
-
-    return fill
-
-
-def _several_filler(readings: Readings) -> Fill:
-    """Fills the columns that the reading names."""
-
-    def fill(event: Event, value: Any, _context: Context) -> bool:
-        made = readings.of(value)
-        if made is None:
-            return False
-        for column, one in made:
-            setattr(event, column, one)
-        return True
-
-    return fill
+        cells = tuple((column, readings_of(read)) for column, read in _reads(name, col.read or READINGS[name]))
+        fill = _filler(cells)
+    if col.when is not None or shared.intersection(columns_of(name)):
+        cells = ()
+    return Row(number, col.sources, cells, fill, name not in _MAY_BE_OTHER, col.when)
 
 
 @lru_cache(_SHAPES)
-def _several(name: str, read: Read) -> Read:
-    """A reading that gives columns with their values, for a name that stands for several."""
+def _reads(name: str, read: Read) -> tuple[tuple[str, Read], ...]:
+    """The columns behind a name, each with the reading of its own; all of them read something, or none."""
+    if name == "severity":
+        return ("severity_id", read), ("severity_raw", lambda v: None if read(v) is None else str(v)[:_RAW])
+    if name == "malware_names":
+        return (name, read), ("malware_family", lambda v: family_of(made[0]) if (made := read(v)) else None)
+    if name == "verdict":
+        return tuple((column, partial(_nth, read, n)) for n, column in enumerate(PAIRS[name]))
+    return ((name, read),)
 
-    def pairs(value: Any) -> tuple[tuple[str, Any], ...] | None:
-        made = read(value)
-        if made is None or made == ():
-            return None
-        if name == "severity":
-            return (("severity_id", made), ("severity_raw", str(value)[:_RAW]))
-        if name == "malware_names":
-            return (("malware_names", made), ("malware_family", family_of(made[0])))
-        if name == "verdict":
-            return tuple(zip(PAIRS[name], made, strict=True))
-        return ((PAIRS[name][{32: 0, 20: 1, 16: 2}[len(made)]], made),)
 
-    return pairs
+def _nth(read: Read, n: int, value: Any) -> Any:
+    made = read(value)
+    return None if made is None else made[n]
+
+
+def _filler(cells: tuple[tuple[str, Readings], ...]) -> Fill:
+    """Fills the columns of a row, all or none."""
+
+    def fill(event: Event, value: Any, _context: Context) -> bool:
+        for column, readings in cells:
+            made = readings.of(value)
+            if made is None:
+                return False
+            setattr(event, column, made)
+        return True
+
+    return fill
+
+
+def _hash_filler(readings: Readings) -> Fill:
+    """Fills the column that the length of a hash says."""
+
+    def fill(event: Event, value: Any, _context: Context) -> bool:
+        made = readings.of(value)
+        if made is None:
+            return False
+        setattr(event, PAIRS["file_hash"][{32: 0, 20: 1, 16: 2}[len(made)]], made)
+        return True
+
+    return fill
 
 
 def _fill_end_time(event: Event, value: Any, context: Context) -> bool:

@@ -38,6 +38,8 @@ NO_HEADER: Final = Header(None, None)
 
 def header(text: str, context: Context) -> Header:
     """The header nearest to the message, from all that stands in front of it."""
+    if not text:
+        return NO_HEADER
     times = [*_BSD.finditer(text), *_ISO.finditer(text)]
     if not times:
         return NO_HEADER
