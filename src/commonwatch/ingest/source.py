@@ -11,6 +11,7 @@ import struct
 import time
 from collections.abc import Callable
 from hashlib import blake2b
+from typing import Any
 
 import msgspec
 
@@ -71,6 +72,8 @@ class Context:
         """Read the clock again; once per chunk is enough for the 24-hour bound."""
         #: latest believable event time: 24 hours ahead of now
         self.latest = self.source.clock() + DAY
+        #: what syslog headers said, which depends on the clock: their text -> `values.syslog.Header`
+        self.headers: dict[str, Any] = {}
 
     def uid(self, position: int, part: int = 0) -> bytes:
         """The id of the record at a byte offset, or of one of several events made from it: 16 bytes."""

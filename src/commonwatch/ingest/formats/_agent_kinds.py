@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import re
 from bisect import bisect
-from collections.abc import Mapping
 from functools import lru_cache
 from operator import itemgetter
 from typing import Any, Final
@@ -117,9 +116,9 @@ _ACTIVITY: Final = {
 }  # fmt: skip
 
 
-def kind_of(values: Mapping[str, Any], category: str) -> str:
+def kind_of(category: str | None, name: str | None, product: str | None) -> str:
     """The kind of any product's event, by what it says of itself."""
-    said = " ".join([str(values.get(p) or "") for p in (category, "Name", "Device Product")])
+    said = f"{category or ''} {name or ''} {product or ''}"
     return _known_guess(said) if len(said) <= _SHORT else _guess(said)
 
 
@@ -174,8 +173,12 @@ _CONSOLES: Final = frozenset({"deep security manager", "workload security manage
 AGENT_VENDOR: Final = "trend micro"
 
 
-def agent_kind(number: Any, product: str) -> str | None:
+def agent_kind(number: str, product: str) -> str | None:
     """Which of the agent's kinds an event number of a product is; None for other products of the vendor."""
+    return (_known_kind if len(number) + len(product) <= _SHORT else _agent_kind)(number, product)
+
+
+def _agent_kind(number: str, product: str) -> str | None:
     found = whole(number)
     if product.casefold() in _CONSOLES:
         return "agent sign-in" if found == _SIGN_IN else "agent system"
@@ -183,6 +186,10 @@ def agent_kind(number: Any, product: str) -> str | None:
         return None
     _, last, name = _SPANS[bisect(_SPANS, found, key=itemgetter(0)) - 1]
     return name if found <= last else "agent system"
+
+
+#: Remembered as guesses are.
+_known_kind = lru_cache(maxsize=10_000)(_agent_kind)
 
 
 def number_for(kind: str) -> int:

@@ -8,9 +8,8 @@ known keys end a value, since an unescaped `word=` inside a message would make f
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from functools import lru_cache
-from itertools import repeat
 from typing import Any, Final, NamedTuple
 
 from commonwatch.events.event import Event
@@ -31,10 +30,8 @@ COMMENTS: Final = True
 _BEGIN: Final = re.compile(r"CEF: ?\d+\|")
 _HEADER: Final = ("Device Vendor", "Device Product", "Device Version", "Signature ID", "Name", "Severity")
 _KEY: Final = re.compile(r"\s([\w.\-\[\]]+)=")
-_WHOLE_KEY: Final = re.compile(r"[\w.\-\[\]]+")
-#: An escaped `=` while a text is cut at the others, and the keys of a text that cannot be cut so.
-_HELD: Final = "\\\x00"
-_NONE: Final = ("",)
+#: The same where a blank is the only white space: of what is printable no other is.
+_KEY_AFTER_SPACE: Final = re.compile(r" ([\w.\-\[\]]++)=")
 _SHORT: Final = 4_096
 _PATHS: Final = frozenset({"filePath", "fname", "oldFilePath", "oldFileName", "sproc", "dproc"})
 _LABELLED: Final = re.compile(r"(?:cs|cn|cfp|c6a|flexString|flexNumber|flexDate|deviceCustomDate)\d")
@@ -92,61 +89,41 @@ def find(line: bytes, context: Context) -> Found | Unreadable:
     sent = header(text[: begin.start()], context)
     if sent.host:
         values.setdefault("dvchost", sent.host)
-    kind = agent.agent_kind(values["Signature ID"], values["Device Product"]) if known else None
-    return Found(kind or agent.kind_of(values, "cat"), values, when_of(values, sent, context))
+    product = values["Device Product"]
+    kind = agent.agent_kind(values["Signature ID"], product) if known else None
+    kind = kind or agent.kind_of(values.get("cat"), values["Name"], product)
+    return Found(kind, values, when_of(values, sent, context))
 
 
 def extension(text: str, *, known: bool) -> dict[str, Any]:
     """Values by key; of a known product only known keys end a value."""
-    keys, told = _cut(text)
+    pieces = (_KEY_AFTER_SPACE if text.isprintable() else _KEY).split(" " + text)
+    keys, told = tuple(pieces[1::2]), pieces[2::2]
     said = _remembered(keys) if len(text) <= _SHORT else _keys_of(keys)
-    held = said.sound
-    if not held:
-        pieces = _KEY.split(" " + text)
-        keys, told = tuple(pieces[1::2]), pieces[2::2]
-        said = _keys_of(keys)
     if known and not said.known:
         keys, told = _between_known(" " + text)
-        held, said = False, _keys_of(keys)
-    values: dict[str, Any] = dict(zip(keys, map(str.strip, told), strict=True))
+        said = _keys_of(keys)
+    values: dict[str, Any] = dict(zip(said.keys, map(str.strip, told), strict=True))
     if "\\" in text or '"' in text:
-        for key, value in values.items():
-            if "\\" in value or value[:1] == '"':
-                whole = unquoted(value.replace(_HELD, "\\=") if held else value)
-                values[key] = unescape(whole, path=key in _PATHS)
+        for key in [k for k, v in values.items() if "\\" in v or v[:1] == '"']:
+            values[key] = unescape(unquoted(values[key]), path=key in _PATHS)
     for key, naming in said.labelled:
         if label := values[naming]:
             values[f"label:{label}"] = values[key]
     return values
 
 
-def _cut(text: str) -> tuple[tuple[str, ...], Sequence[str]]:
-    """Keys and what stands behind each, cut at every `=` that is not escaped; no keys where that cannot be right.
-
-    An escaped `=` is `_HELD` in what stands behind.
-    """
-    if "=" not in text or "\x00" in text:
-        return _NONE, ()
-    *pieces, last = text.replace("\\=", _HELD).split("=")
-    if not pieces:
-        return _NONE, ()
-    pieces[0] = " " + pieces[0]
-    told, blanks, keys = zip(*map(str.rpartition, pieces, repeat(" ")), strict=True)
-    return keys if "" not in blanks else _NONE, (*told[1:], last)
-
-
 class _Keys(NamedTuple):
-    """What the keys of an extension say by themselves: are they keys, are they the dictionary's, which have a label."""
+    """What the keys of an extension say by themselves: are all of them the dictionary's, and which have a label."""
 
-    sound: bool
+    keys: tuple[str, ...]
     known: bool
     labelled: tuple[tuple[str, str], ...]
 
 
 def _keys_of(keys: tuple[str, ...]) -> _Keys:
     pairs = ((key, f"{key}Label") for key in dict.fromkeys(keys) if _LABELLED.fullmatch(key))
-    sound = keys != _NONE and all(map(_WHOLE_KEY.fullmatch, keys))
-    return _Keys(sound, all(map(_is_known, keys)), tuple(pair for pair in pairs if pair[1] in keys))
+    return _Keys(keys, all(map(_is_known, keys)), tuple(pair for pair in pairs if pair[1] in keys))
 
 
 #: A source repeats few sequences of keys; only those of short lines are remembered, so that memory is bounded.

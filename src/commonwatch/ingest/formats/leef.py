@@ -67,8 +67,10 @@ def find(line: bytes, context: Context) -> Found | Unreadable:
     if sent.host:
         values.setdefault("dvchost", sent.host)
     own = moment(values["devTime"], context) if values.get("devTime") else None
-    kind = agent.agent_kind(values["EventID"], values["Device Product"]) if known else None
-    return Found(kind or agent.kind_of(values | {"Name": values.get("name")}, "cat"), values, own or sent.when)
+    product = values["Device Product"]
+    kind = agent.agent_kind(values["EventID"], product) if known else None
+    kind = kind or agent.kind_of(values.get("cat"), values.get("name"), product)
+    return Found(kind, values, own or sent.when)
 
 
 def _values(text: str, begin: re.Match[str]) -> dict[str, Any] | None:

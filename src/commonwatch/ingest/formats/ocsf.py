@@ -6,7 +6,7 @@ go by their algorithm's number. `parse` never raises.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
 import msgspec
@@ -25,7 +25,8 @@ TITLE: Final = "OCSF JSON"
 NUMBER: Final = 8
 FRAMING: Final = "json"
 COMMENTS: Final = True
-_EVIDENCE: Final = "evidences[0]."
+_FIRST: Final = "evidences[0]"
+_EVIDENCE: Final = f"{_FIRST}."
 _HASHES: Final = {1: "md5", 2: "sha1", 3: "sha256"}
 
 
@@ -112,9 +113,9 @@ def find(record: bytes, context: Context) -> Found | Unreadable:
     if isinstance(decoded, Unreadable):
         return decoded
     evidences = decoded.pop("evidences", None)
-    values = _hashed(paths(decoded), decoded)
+    values = _values(decoded)
     if isinstance(evidences, list) and evidences and isinstance(evidences[0], dict):
-        values |= {_EVIDENCE + k: v for k, v in _hashed(paths(evidences[0]), evidences[0]).items()}
+        values |= _values(evidences[0], _FIRST)
     if not str(values.get("metadata.version", "1")).startswith("1."):
         return Unreadable("future_version")
     return Found(_kind(values), values, _when(values, context))
@@ -129,16 +130,15 @@ def _when(values: Mapping[str, Any], context: Context) -> tuple[int, int] | None
     return context.times.read(stamp) if isinstance(stamp, str) else None
 
 
-def _hashed(values: dict[str, Any], found: Mapping[str, Any]) -> dict[str, Any]:
-    """Hashes of the file under `file.hashes[N]`."""
+def _values(found: dict[str, Any], below: str = "") -> dict[str, Any]:
+    """Values by path; hashes of the file under `file.hashes[N]`."""
     file = found.get("file")
-    hashes: Iterable[Any] = file.get("hashes") or () if isinstance(file, dict) else ()
-    made = {
-        f"file.hashes[{h.get('algorithm_id')}]": h.get("value")
-        for h in (hashes if isinstance(hashes, list) else ())
-        if isinstance(h, dict) and h.get("algorithm_id") in _HASHES
-    }
-    return values | made
+    hashes = file.pop("hashes", None) if isinstance(file, dict) else None
+    values = paths(found, below)
+    for one in hashes if isinstance(hashes, list) else ():
+        if isinstance(one, dict) and (number := whole(one.get("algorithm_id"))) in _HASHES:
+            values[f"{below}.file.hashes[{number}]" if below else f"file.hashes[{number}]"] = one.get("value")
+    return values
 
 
 def _kind(values: Mapping[str, Any]) -> str:

@@ -74,13 +74,13 @@ _ROOT: Final = _Path("")
 _SPELT: Final[list[_Path]] = []
 
 
-def paths(found: dict[str, Any]) -> dict[str, Any]:
-    """Values by path; lists as tuples."""
+def paths(found: dict[str, Any], below: str = "") -> dict[str, Any]:
+    """Values by path, which begins with `below`; lists as tuples."""
     if len(_SPELT) >= _MOST:
         _ROOT.clear()
         _SPELT.clear()
     made: dict[str, Any] = {}
-    _walk(found, _ROOT, made, 0)
+    _walk(found, _ROOT[below] if below else _ROOT, made, 0)
     return made
 
 

@@ -44,6 +44,8 @@ def unescape(text: str, *, path: bool = False) -> str:
     if "\\" not in text:
         return text
     escapes = _PATH_ESCAPES if path else _ESCAPES
+    if "\\\\" not in text:
+        return _without(escapes, text)
     return "\\".join([_without(escapes, part) for part in text.split("\\\\")])
 
 

@@ -23,6 +23,8 @@ _BSD: Final = re.compile(
 _ISO: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:?\d\d)?", re.ASCII)
 #: Nearer than this no other year can be.
 _HALF_YEAR: Final = 182 * DAY
+#: Headers (of at most 512 characters, where formats must begin) that are remembered within one portion.
+_REMEMBERED: Final = 1_000
 _HOST: Final = re.compile(r"\s+([A-Za-z0-9._:\-]{1,255})(?=\s|$)")
 
 
@@ -37,9 +39,16 @@ NO_HEADER: Final = Header(None, None)
 
 
 def header(text: str, context: Context) -> Header:
-    """The header nearest to the message, from all that stands in front of it."""
-    if not text:
-        return NO_HEADER
+    """The header nearest to the message, from all that stands in front of it; many lines of a portion share one."""
+    found: Header | None = context.headers.get(text)
+    if found is None:
+        if len(context.headers) >= _REMEMBERED:
+            context.headers.clear()
+        found = context.headers[text] = _read(text, context)
+    return found
+
+
+def _read(text: str, context: Context) -> Header:
     times = [*_BSD.finditer(text), *_ISO.finditer(text)]
     if not times:
         return NO_HEADER
