@@ -16,6 +16,7 @@ from commonwatch.ingest.outcome import MAX_DEPTH
 from commonwatch.ingest.tables.making import Unreadable
 
 _PADDING = b" \t\r\n\x00"
+_OBJECTS: Final = {dict}
 #: So many paths, with names of up to so many characters, are remembered: a format has some hundreds.
 _MOST, _NAME = 4_000, 64
 
@@ -91,7 +92,7 @@ def _walk(found: dict[str, Any], at: _Path, made: dict[str, Any], depth: int) ->
             if depth < MAX_DEPTH:
                 _walk(value, at[name], made, depth + 1)
         elif kind is list:
-            if not value or any(type(v) is not dict for v in value):
+            if set(map(type, value)) != _OBJECTS:
                 made[at[name].text] = tuple(value)
             elif depth < MAX_DEPTH:
                 _gather(value, at[name].each, made, depth + 1)

@@ -41,6 +41,8 @@ class Readings(dict[Any, Any]):
         self._read = read
 
     def __missing__(self, value: Any) -> Any:
+        if type(value) is int:  # quickly read; no key, since `True` and `1.0` are equal to `1` and read otherwise
+            return None if (made := self._read(value)) == () else made
         made = None if not value and value in ABSENT else self._read(value)
         made = None if made == () else made
         if _is_short(value):
@@ -58,7 +60,7 @@ class Readings(dict[Any, Any]):
 
 
 def _is_short(value: Any) -> bool:
-    """A text or a few of them; equal numbers may differ in kind, so they are no keys."""
+    """A text or a few of them."""
     if type(value) is tuple:
         return len(value) <= 4 and all(type(v) is str and len(v) <= _SHORT for v in value)
     return type(value) is str and len(value) <= _SHORT
