@@ -135,6 +135,12 @@ CALLS: dict[str, list[Call]] = {
         Call("/api/releases/none"),
     ],
     "POST /api/query": [Call("/api/query", "POST", q) for q in questions()],
+    "POST /api/releases/{release:str}/box": [
+        Call("/api/releases/{release}/box", "POST", {"by": "week"}),
+        Call("/api/releases/none/box", "POST", {"where": {"family": ["qakbot"]}}),
+    ],
+    "POST /api/releases/plan-cost": [Call("/api/releases/plan-cost", "POST", {"community": "valley"})],
+    "GET /api/budget": [Call("/api/budget")],
     "POST /api/privacy/plan": [
         Call("/api/privacy/plan", "POST", {"community": {"members": 1000}, "budget": "1/10"}),
         Call("/api/privacy/plan", "POST", {

@@ -16,6 +16,7 @@ import numpy as np
 
 from commonwatch.agreements.document import Agreement, Count, Dimensions, Noise, Share, ShareRows, To
 from commonwatch.agreements.effective import OwnerDocuments
+from commonwatch.agreements.reader import Reader
 from commonwatch.events.rungs import ANCHOR, DAY, STEPS
 from commonwatch.govern.service import Govern
 from commonwatch.hub.budget.ledger import Ledger
@@ -25,6 +26,7 @@ from commonwatch.hub.meta.database import Database
 from commonwatch.hub.meta.migrate import migrate
 from commonwatch.hub.meta.models import Community, Organisation
 from commonwatch.hub.releases.closing import Closing
+from commonwatch.hub.releases.serving import Served
 from commonwatch.hub.releases.shelf import Shelf
 from commonwatch.privacy.release.noise import Draw, Ints, gaussian
 from commonwatch.privacy.release.profiles import ProfileName, usual
@@ -93,7 +95,8 @@ class Commons:
                 session.add(Community(id="ring", name="Ring", steward="harbour-mss", created=0))
         self.clock = Clock(lambda: self.at, lambda: 0.0)
         self.ledger = Ledger(self.database, self.clock)
-        self.shelf = Shelf(self.database)
+        self.shelf, self.log = Shelf(self.database), Log()
+        self.served = Served(self.govern, self.shelf, self.ledger, self.log, self.clock.now)
         self.closing = Closing(
             self.shelf,
             self.ledger,
@@ -141,6 +144,15 @@ class Commons:
         self.at = START + int(day * DAY)
         self.policy.now = self.clock.now()
         return self.closing.run()
+
+    def reader(self, name: str) -> Reader:
+        """An organisation as it asks."""
+        return Reader(name, (), (), "detect")
+
+    def private(self, name: str) -> Any:
+        """What a reader is told of its private release."""
+        found = self.served.releases(self.reader(name))
+        return next((r for r in found if r.kind == "private"), None)
 
     def close(self) -> None:
         """Close the files."""

@@ -13,18 +13,26 @@ from commonwatch.agreements.reader import PURPOSES, Purpose, Reader
 from commonwatch.errors import Gone, NotAuthenticated, NotFound, NotPermitted, Unavailable
 from commonwatch.govern.policy import OrgInfo
 from commonwatch.govern.preview.shapes import OwnRows, Preview
-from commonwatch.govern.query import Answer, ColumnInfo, Hidden, Query, Row
+from commonwatch.govern.query import Answer as Answered
+from commonwatch.govern.query import ColumnInfo, Hidden, Query, Row
 from commonwatch.govern.taken import Use
+from commonwatch.privacy.release.cube import Answer
+from commonwatch.privacy.release.saying import say
 from commonwatch.web.ports import (
     AccessInfo,
     AccessPage,
     AccessSummary,
     AccessWanted,
     AgreementInfo,
+    AskBox,
+    AskCost,
     AskImpact,
     AskPreview,
     AskSees,
+    BoxInfo,
+    BudgetInfo,
     CommunityInfo,
+    CostInfo,
     Directory,
     GatewayInfo,
     GivenBy,
@@ -146,14 +154,14 @@ class Govern:
         )
         return SimpleNamespace(reader=reader, epoch=3, watermark="2026-11-22T00:00:00Z", agreements=[], fields=[field])
 
-    def ask(self, reader: Reader, query: Query, *, cancel: threading.Event | None = None, use: Use = Use()) -> Answer:
+    def ask(self, reader: Reader, query: Query, *, cancel: threading.Event | None = None, use: Use = Use()) -> Answered:
         self._begin(reader, query)
         if self.gate is not None:
             while not self.gate.wait(0.01):
                 if cancel is not None and cancel.is_set():
                     self.cancelled.set()
                     raise RuntimeError("interrupted")
-        return Answer(
+        return Answered(
             query="q1", epoch=3, watermark="2026-11-22T00:00:00Z", org=reader.org, purpose=reader.purpose,
             columns=[ColumnInfo("src_ip", "source address", "addr", "src_ip")], rows=[Row([Hidden("not-agreed")])],
         )  # fmt: skip
@@ -174,6 +182,35 @@ class Govern:
         if release != f"r-{reader.org}":
             raise NotFound("no such release", todo="look at /api/releases")
         return SimpleNamespace(id=release, body=BODY)
+
+
+class Releases:
+    """The releases of `Govern`, one question and one account of fixed shape."""
+
+    def __init__(self, govern: Any) -> None:
+        self._govern = govern
+
+    def releases(self, reader: Reader, *, use: Use = Use()) -> Sequence[Any]:
+        return list(self._govern.releases(reader, use=use))
+
+    def release(
+        self, reader: Reader, release: str, *, version: int | None = None, cancel: threading.Event | None = None,
+        use: Use = Use(),
+    ) -> Any:  # fmt: skip
+        return self._govern.release(reader, release, cancel=cancel, use=use)
+
+    def box(self, reader: Reader, release: str, asked: AskBox, *, use: Use = Use()) -> BoxInfo:
+        self._govern.release(reader, release, use=use)
+        total = say("in all", Answer(12.0, 3.0, 0.0))
+        return BoxInfo(release=release, version=7, measure="new families", by=asked.by, total=total, rows=[])
+
+    def cost(self, reader: Reader, asked: AskCost) -> CostInfo:
+        raise NotFound("there is no plan for this community now", where="community")
+
+    def budget(self, owner: str) -> BudgetInfo:
+        return BudgetInfo(
+            window={}, unit="", delta=1e-6, readers=[], spent=[], pooled="0", pooled_epsilon=0.0, words=owner
+        )
 
 
 class Withdrawals:
@@ -390,7 +427,8 @@ def ports(**changed: Any) -> Ports:
         "lives": None, "signing_keys": None,
         "previews": Previews(), "questions": Questions(), "given": Given(),
     }  # fmt: skip
-    return Ports(**{**made, **changed})
+    made |= changed
+    return Ports(**{"releases": Releases(made["govern"]), **made})
 
 
 def unavailable() -> Callable[[], int]:

@@ -21,7 +21,8 @@ COMMANDS: dict[str, str] = {
     "intelligence": "take in partners' intelligence; where it comes from",
     "doctor": "check a gateway: what is in order, what is not, what to do",
     "audit": "verify checkpoints and proofs offline",
-    "privacy": "audit private releases and plan their budget",
+    "privacy": "audit private releases, plan their budget, see what it was spent on",
+    "releases": "list, fetch and ask exact, thresholded and private releases",
     "simulate": "write a community's native log files, reproducible by seed",
     "demo": "run a whole community on this machine and watch an outbreak",
 }

@@ -44,7 +44,7 @@ Codes = npt.NDArray[np.int64]
 
 
 class ReleaseInfo(msgspec.Struct, frozen=True, kw_only=True):
-    """What a reader is told about a release before opening it. Times are RFC 3339."""
+    """What a reader is told about a release before opening it. Times are RFC 3339. `about`: of some kinds only."""
 
     id: str
     kind: str
@@ -55,6 +55,7 @@ class ReleaseInfo(msgspec.Struct, frozen=True, kw_only=True):
     dims: list[str]
     measures: list[str]
     good_until: str
+    about: dict[str, Any] | None = None
 
 
 class Release(NamedTuple):
@@ -93,7 +94,7 @@ def build(asking: Asking, made: Made, fields: Callable[[], Sequence[FieldShown]]
         content.update(column.tobytes())
     identity = repr((CONTRACT, made.reader, made.epoch, made.watermark, made.good_until, name, content.hexdigest()))
     meta["release"] = hashlib.sha256(identity.encode()).hexdigest()[:32]
-    body = _stream(columns, meta)
+    body = stream(columns, meta)
     return Release(meta["release"], body, made.good_until, meta, _info(meta, name, len(timed), len(body)))
 
 
@@ -201,7 +202,8 @@ def _about(made: Made, *, untimed: int) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _stream(columns: dict[str, npt.NDArray[Any]], meta: dict[str, Any]) -> bytes:
+def stream(columns: dict[str, npt.NDArray[Any]], meta: dict[str, Any]) -> bytes:
+    """One record batch and one JSON document: the wire form of every release."""
     arrays = {name: pa.array(column) for name, column in columns.items()}
     fields = [pa.field(name, array.type, nullable=False) for name, array in arrays.items()]
     schema = pa.schema(fields, metadata={"commonwatch": json.dumps(meta, separators=(",", ":"))})

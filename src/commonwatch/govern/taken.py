@@ -11,7 +11,9 @@ from typing import Literal
 
 import msgspec
 
-Surface = Literal["explore", "rows", "release", "indicators", "taxii", "gateway", "alert", "export", "lookup"]
+Surface = Literal[
+    "explore", "rows", "release", "indicators", "taxii", "gateway", "alert", "export", "lookup", "counted"
+]
 Kind = Literal["person", "token", "gateway", "hub"]
 
 

@@ -47,6 +47,7 @@ from commonwatch.hub.publications import PublicationTable
 from commonwatch.hub.registry.previews import Previews
 from commonwatch.hub.registry.questions import Questions
 from commonwatch.hub.releases.closing import Closing
+from commonwatch.hub.releases.serving import Served
 from commonwatch.hub.releases.shelf import Shelf as Releases
 from commonwatch.hub.seen.book import Book
 from commonwatch.hub.seen.duty import TellingOwners
@@ -100,6 +101,7 @@ class Hub:
         self.ledger = Ledger(self.core.database, clock, known_to(self.audit))
         self.kept_releases = Releases(self.core.database)
         self.closing = Closing(self.kept_releases, self.ledger, self.govern, clock.now)
+        self.served = Served(self.govern, self.kept_releases, self.ledger, decisions, clock.now)
         self._open_findings(settings, decisions, opened)
 
     def _open_findings(self, settings: Settings, decisions: Decisions, opened: ExitStack) -> None:
@@ -225,7 +227,7 @@ class Hub:
         """What the HTTP room is given."""
         core = self.core
         return Ports(
-            govern=self.govern, explainer=Explainer(self.govern), accounts=core.accounts,
+            govern=self.govern, releases=self.served, explainer=Explainer(self.govern), accounts=core.accounts,
             agreements=core.agreements, gateways=core.gateways,
             withdrawals=Certificates(core.database, core.keys),
             notices=core.notices, notifications=core.notifications,

@@ -131,6 +131,7 @@ class ReleaseView(msgspec.Struct, frozen=True, kw_only=True):
     dims: list[Any]
     measures: list[Any]
     good_until: str | int | None
+    about: Plain | None = None
 
 
 class Releases(msgspec.Struct, frozen=True):

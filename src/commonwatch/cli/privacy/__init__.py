@@ -1,6 +1,7 @@
-"""`commonwatch privacy`: audit private releases, plan their budget. Needs no hub and no member's data.
+"""`commonwatch privacy`: audit private releases, plan their budget, see what it was spent on.
 
-Rules held here: a failed audit exits 1; figures go to stdout, one JSON object where asked.
+Rules held here: audit and plan need no hub and no member's data; a failed audit exits 1; figures go to stdout, one JSON
+object where asked.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import time
 from concurrent.futures import ProcessPoolExecutor
 from typing import TYPE_CHECKING
 
-from commonwatch.cli.privacy import plan
+from commonwatch.cli.privacy import budget, plan
 
 if TYPE_CHECKING:
     from commonwatch.privacy.audit.loop import LoopFinding
@@ -31,6 +32,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     audit.add_argument("--json", action="store_true")
     audit.set_defaults(run=_audit)
     plan.add(subs)
+    budget.add(subs)
 
 
 def _audit(args: argparse.Namespace) -> int:

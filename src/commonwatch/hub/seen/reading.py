@@ -27,7 +27,7 @@ from commonwatch.hub.seen.sheet import Sheet, place
 from commonwatch.web.ports import AccessInfo, AccessPage, AccessSum, AccessSummary, AccessWanted, Principal
 
 UNITS = {"rows": "rows", "export": "rows", "indicators": "indicators", "taxii": "indicators", "gateway": "indicators",
-         "alert": "alerts", "lookup": "lookups"}  # fmt: skip
+         "alert": "alerts", "lookup": "lookups", "counted": "releases"}  # fmt: skip
 #: Clause references as written, and the sentence each stands for.
 Words = Callable[[Iterable[str]], dict[str, str]]
 

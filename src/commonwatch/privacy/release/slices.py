@@ -84,10 +84,11 @@ def drawn(plan: Plan, at: int, codes: Ints, owners: str, draw: Draw) -> list[Sli
 
 
 def pieces(series: Series) -> list[Piece]:
-    """The closed time in the largest blocks that have closed, each solved from all slices within it."""
+    """The closed time in the largest blocks that were measured whole, each solved from all slices within it."""
     found, start, blocks = [], 0, series.plan.axes[0].blocks
     while start < series.closed:
-        size = next(b for b in blocks if start % b == 0 and start + b <= series.closed)
+        sizes = [b for b in blocks if start % b == 0 and start + b <= series.closed]
+        size = next((b for b in sizes if _measured(series, start, b)), sizes[-1])
         piece = _piece(series, start, size)
         found += [piece] if piece else []
         start += size
@@ -121,6 +122,16 @@ def _counts(plan: Plan, levels: Levels, index: int, codes: Ints) -> Ints:
     inside[:, 0] -= index * size
     axes = (plan.axes[0].part(index * size, size), *plan.axes[1:])
     return table(axes, (0, *levels[1:]), inside)
+
+
+def _measured(series: Series, start: int, size: int) -> bool:
+    """Whether a block has a slice of its own, or every slice that lies within it."""
+    blocks = {share.levels: series.plan.axes[0].blocks[share.levels[0]] for share in series.plan.tables}
+    there = {(s.levels, s.index) for s in series.slices}
+    if any(b == size and (levels, start // size) in there for levels, b in blocks.items()):
+        return True
+    within = [(levels, i) for levels, b in blocks.items() if b <= size for i in range(start // b, (start + size) // b)]
+    return bool(within) and there.issuperset(within)
 
 
 def _piece(series: Series, start: int, size: int) -> Piece | None:

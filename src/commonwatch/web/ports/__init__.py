@@ -70,6 +70,14 @@ from commonwatch.web.ports.questions import (
     SeenInfo,
     WhatSees,
 )
+from commonwatch.web.ports.releases import (
+    AskBox,
+    AskCost,
+    BoxInfo,
+    BudgetInfo,
+    CostInfo,
+    Released,
+)
 
 __all__ = [
     "AccessInfo",
@@ -81,11 +89,16 @@ __all__ = [
     "Accounts",
     "AgreementInfo",
     "Agreements",
+    "AskBox",
+    "AskCost",
     "AskImpact",
     "AskPreview",
     "AskSees",
     "Audit",
+    "BoxInfo",
+    "BudgetInfo",
     "CommunityInfo",
+    "CostInfo",
     "Directory",
     "DraftInfo",
     "Drafts",
@@ -114,6 +127,7 @@ __all__ = [
     "Previews",
     "Principal",
     "Questions",
+    "Released",
     "SeenInfo",
     "ServiceInfo",
     "SessionInfo",
@@ -135,6 +149,7 @@ class Ports:
     """Everything the room is given. `epoch` is the policy epoch now; raises `Unavailable` like the policy itself."""
 
     govern: Governed
+    releases: Released
     explainer: Explainer
     accounts: Accounts
     agreements: Agreements

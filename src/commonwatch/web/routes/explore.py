@@ -9,11 +9,11 @@ from __future__ import annotations
 import gzip
 import threading
 from collections import OrderedDict
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 from litestar import Request, Response, Router, get, post
-from litestar.params import FromPath, JSONBody
+from litestar.params import FromPath, JSONBody, QueryParameter
 
 from commonwatch.govern.query import Answer, Query
 from commonwatch.govern.taken import Use
@@ -23,6 +23,7 @@ from commonwatch.web.ports import Opened
 from commonwatch.web.rooms import room
 
 Req = Request[Any, Any, Any]
+Version = Annotated[int | None, QueryParameter(ge=1, le=56, description="an older one of a release that grows")]
 ARROW = "application/vnd.apache.arrow.stream"
 PACK_ABOVE = 1_400
 
@@ -54,6 +55,11 @@ class Packed:
 PACKED = "packed"
 
 
+def _packed(packed: Packed, found: Opened, version: int | None) -> bytes:
+    """Gzipped; older versions are seldom asked for, and not kept."""
+    return packed.body(found) if version is None else gzip.compress(found.body, 6, mtime=0)
+
+
 @get("/view")
 async def view(request: Req) -> View:
     """As whom I look, for which purpose, bound by which agreements, and what they grant me."""
@@ -66,27 +72,28 @@ async def view(request: Req) -> View:
 async def list_releases(request: Req) -> Releases:
     """The releases I may open."""
     here, reader, use = room(request), user(request).reader, Use(by=user(request).kind)
-    found = await here.workers.ask(request, reader.org, lambda _: here.ports.govern.releases(reader, use=use))
+    found = await here.workers.ask(request, reader.org, lambda _: here.ports.releases.releases(reader, use=use))
     return Releases(msgspec.convert(found, list[ReleaseView], from_attributes=True))
 
 
 @get("/releases/{release:str}", media_type=ARROW)
-async def open_release(request: Req, release: FromPath[str]) -> Response[bytes]:
+async def open_release(request: Req, release: FromPath[str], version: Version = None) -> Response[bytes]:
     """One release: an Arrow IPC stream with its contract in the schema metadata key `commonwatch`."""
     here, reader, packed = room(request), user(request).reader, request.app.state[PACKED]
     use = Use(by=user(request).kind)
     wants = "gzip" in request.headers.get("accept-encoding", "")
 
     def opened(cancel: threading.Event) -> tuple[str, bytes, bool]:
-        found = here.ports.govern.release(reader, release, cancel=cancel, use=use)
+        found = here.ports.releases.release(reader, release, version=version, cancel=cancel, use=use)
         pack = wants and len(found.body) > PACK_ABOVE
-        return found.id, packed.body(found) if pack else found.body, pack
+        return found.id, _packed(packed, found, version) if pack else found.body, pack
 
     name, body, pack = await here.workers.ask(request, reader.org, opened)
+    tag = f'"{name}"' if version is None else f'"{name}.{version}"'
     headers = {
-        "ETag": f'"{name}"', "Cache-Control": "private, no-cache", "Vary": "Authorization, Cookie, Accept-Encoding",
+        "ETag": tag, "Cache-Control": "private, no-cache", "Vary": "Authorization, Cookie, Accept-Encoding",
     }  # fmt: skip
-    if f'"{name}"' in request.headers.get("if-none-match", ""):
+    if tag in request.headers.get("if-none-match", ""):
         return Response(b"", status_code=304, headers=headers, media_type=ARROW)
     if pack:
         headers["Content-Encoding"] = "gzip"
