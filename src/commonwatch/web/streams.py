@@ -24,7 +24,7 @@ from commonwatch.web.rooms import Closing
 T = TypeVar("T")
 log = logging.getLogger("commonwatch.web")
 #: Seconds after its last words until a stream lets go of its source: where thousands end, all have said them by then.
-LINGER = 0.5
+LINGER = 1.2
 
 
 class Begun(NamedTuple, Generic[T]):
