@@ -9,7 +9,11 @@ import pytest
 
 from commonwatch.cli import gateway_try
 from commonwatch.errors import InvalidInput, NotFound
-from strategies.eve import eve
+from commonwatch.ingest.labelling import Labeller
+from commonwatch.ingest.report.trial import try_file
+from commonwatch.ingest.rules import default_rules
+from strategies.corpus import cases, corpus_source, table_formats
+from strategies.eve import CORPUS, eve
 
 LINES = b"\n".join(
     [
@@ -116,3 +120,31 @@ def test_what_is_missing_or_wrong_is_said_clearly(capsys, log, tmp_path):
     bad.write_text('dsa: "1"\nid: x')
     with pytest.raises(InvalidInput, match=r"bad\.yaml"):
         run(capsys, log, "--agreements", str(bad))
+
+
+@pytest.mark.parametrize("known", table_formats(), ids=lambda f: f.name)
+def test_nothing_that_feeds_a_column_is_said_to_stay(known):
+    for path in cases(known.name):
+        report = try_file(path, corpus_source(), Labeller(default_rules()).label, lambda _label: None, 0)
+        assert report.mapped
+        kinds = report.counters["kinds"]
+        for row in report.unmapped:  # some kind of this file has no use for it
+            assert not all(known.mapping.find(row.source, kind) for kind in kinds), row.source
+
+
+def test_every_kind_says_where_its_fields_went(capsys):
+    report = json.loads(run(capsys, str(CORPUS / "cef" / "every-kind.log"), "--json")[1])
+    columns = {row["source"]: row["columns"] for row in report["mapped"]}
+    assert set(columns["Name"]) == {"rule_name", "cve_uids", "malware_names"}
+    assert set(columns["cs1"]) == {"cve_uids", "rule_category"}
+
+
+def test_fields_of_declared_rows_are_told_by_their_mapping(capsys):
+    folder = CORPUS / "declared_rows"
+    arguments = (str(folder / "router.csv"), "--mapping", str(folder / "router.toml"), "--json", "--show-values")
+    report = json.loads(run(capsys, *arguments)[1])
+    columns = {row["source"]: row["columns"] for row in report["mapped"]}
+    assert columns["From"] == ["src_ip"]
+    assert columns["When"] == ["time"]
+    assert len(columns) == 9
+    assert [row["source"] for row in report["unmapped"]] == ["Owner's own"]

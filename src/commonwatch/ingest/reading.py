@@ -15,11 +15,14 @@ import msgspec
 from commonwatch.errors import InvalidInput
 from commonwatch.ingest.archives import Chunks
 from commonwatch.ingest.counters import Counters
-from commonwatch.ingest.formats import Format, formats
+from commonwatch.ingest.formats import Format, declared_rows, formats
 from commonwatch.ingest.framing import Framer, Frames, Layout
 from commonwatch.ingest.outcome import MAX_RECORD, Outcome, Parsed, Quarantined, Skipped, quarantine
 from commonwatch.ingest.recognise import HEAD_BYTES, recognise
+from commonwatch.ingest.report.leaves import json_leaves, said
+from commonwatch.ingest.report.mapping import Mapping
 from commonwatch.ingest.source import Context, Source
+from commonwatch.ingest.tables import Found
 
 RETEST_AFTER: Final = 20
 #: Failures that speak against the format as such, not against one record's content.
@@ -49,11 +52,25 @@ class Reader:
         self._head = b""
         self._failures = 0
         self._given: list[Frames] = []
+        self._again: Context | None = None  # for records that are looked at once more, with a memory of its own
+
+    @property
+    def source(self) -> Source:
+        """The settings it reads with."""
+        return self._context.source
 
     @property
     def format(self) -> Format | None:
         """The format, once it is recognised."""
         return self._format
+
+    @property
+    def mapping(self) -> Mapping | None:
+        """What the format does with its fields: of declared rows, what their mapping declares."""
+        declared = self._context.source.declared
+        if self._format is None or declared is None or self._format.name != declared_rows.NAME:
+            return self._format.mapping if self._format else None
+        return declared_rows.tables_of(declared).reference()
 
     @property
     def position(self) -> int:
@@ -66,9 +83,20 @@ class Reader:
         name = self._format.name if self._format else None
         return Resume(self.position, self._framer.layout, name, self._context.memory)
 
-    def leaves(self, record: bytes) -> Iterable[tuple[str, str]]:
-        """(path, text) of every value of a record that was just read, as its format sees it."""
-        return self._format.leaves(record, self._context.memory) if self._format else ()
+    def leaves(self, record: bytes, kind: str | None) -> Iterator[tuple[str, Iterable[tuple[str, str]]]]:
+        """What a record holds, as its format sees it: of each event it tells of the kind, (path, text) of every value.
+
+        Records are given in order, each once, with the kind of their event (None: it has none).
+        """
+        known = self._format
+        if known is None or known.find is None:
+            yield from [(kind, json_leaves(record))] if kind else []
+            return
+        self._again = self._again or Context(self.source)
+        found = known.find(record, self._again)
+        for one in found if isinstance(found, list) else [found]:
+            if isinstance(one, Found) and one.when is not None:
+                yield one.kind, ((path, said(value)) for path, value in one.values.items() if value is not None)
 
     def records(self) -> Iterator[tuple[int, bytes]]:
         """(position, bytes) of every whole record that the last outcomes are about."""
@@ -143,6 +171,7 @@ class Reader:
             self._format = None
             self._failures = 0
             self._context.memory = b""
+            self._again = None
 
 
 def _unknown(frames: Frames) -> Iterator[Outcome]:

@@ -4,23 +4,21 @@ Rules held here: a format module has NAME, NUMBER (stored in `source_format`, ne
 `recognise(head) -> score between 0 and 1` and `parse(frames, context) -> outcomes`; `parse` never raises, and
 `write(event, kind)` gives the record back in the source's own vocabulary: reading that again gives the same event
 (only rows under an owner's declared mapping have no vocabulary to be written in).
-`leaves(record, memory)` gives its values by path (JSON where a module has none). Adding a format is one file here and
-one folder in the test corpus; `MOST` where whole documents are one record; `ingest.tables` makes most of it from a
-table.
+Adding a format is one file here and one folder in the test corpus; `MOST` where whole documents are one record;
+`find(record, context)` gives what one record says; `ingest.tables` makes most of it from a table.
 """
 
 from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from functools import cache
 from typing import Literal, NamedTuple, cast
 
 from commonwatch.events.event import Event
 from commonwatch.ingest.framing import Frames
 from commonwatch.ingest.outcome import MAX_RECORD, Outcome
-from commonwatch.ingest.report.leaves import json_leaves
 from commonwatch.ingest.report.mapping import Mapping
 from commonwatch.ingest.source import Context
 from commonwatch.ingest.tables.parsing import Find
@@ -39,8 +37,7 @@ class Format(NamedTuple):
     recognise: Callable[[bytes], float]
     parse: Callable[[Frames, Context], list[Outcome]]
     write: Callable[[Event, str], bytes] | None
-    leaves: Callable[[bytes, bytes], Iterable[tuple[str, str]]]
-    #: of formats made of tables: the tables, and what finds the values of one record
+    #: of formats made of tables: the tables, and what finds the values of one record (of rows under a mapping too)
     tables: Tables | None = None
     find: Find | None = None
     #: bytes of the longest record; longer ones are passed over and quarantined
@@ -67,7 +64,6 @@ def _load(name: str) -> Format:
         recognise=module.recognise,
         parse=module.parse,
         write=getattr(module, "write", None),
-        leaves=getattr(module, "leaves", json_leaves),
         tables=getattr(module, "TABLES", None),
         find=getattr(module, "find", None),
         most=getattr(module, "MOST", MAX_RECORD),

@@ -135,7 +135,7 @@ def any_product(vocabulary: Names) -> tuple[Table, ...]:
     """The tables of products that are not known by name."""
     made = []
     for event_class in (*(c for c, _ in _GUESSES), EventClass.LOG):
-        cols = [*_HEAD, *vocabulary.cols(*_ANY), vocabulary.col("domain", "url", read=host_in)]
+        cols = [*_HEAD, *vocabulary.cols(*_ANY), vocabulary.col("domain", read=host_in)]
         cols += [vocabulary.col("cve_uids", "rule_name")]
         if event_class is EventClass.MAIL:
             cols += vocabulary.cols("mail_from", "mail_to", "mail_subject")

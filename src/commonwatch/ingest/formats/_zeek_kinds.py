@@ -152,7 +152,8 @@ TABLES: Final = Tables(
               app="tls"),
         _kind("intel", EventClass.INTRUSION, Col("rule_name", ("sources",)),
               *(Col(c, ("seen.indicator",), when=("seen.indicator_type", kind)) for kind, c in _INTEL.items()),
-              Col("file_sha256", ("seen.indicator",), when=("seen.indicator_type", "Intel::FILE_HASH")),
+              *(Col("file_hash", ("seen.indicator",), when=("seen.indicator_type", f"Intel::{kind}_HASH"))
+                for kind in ("FILE", "CERT")),
               activity=1, constants={"is_alert": True, "severity_id": Severity.HIGH}),
         _flow("dce_rpc"),
         _flow("smb_files", *_FILE[:2], app="smb"),

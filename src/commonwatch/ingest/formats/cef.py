@@ -8,7 +8,6 @@ known keys end a value, since an unescaped `word=` inside a message would make f
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
@@ -47,7 +46,8 @@ VOCABULARY: Final = agent.Names(
     src_host=("shost",), dst_host=("dhost",), src_user=("suser", "suid"), dst_user=("duser", "duid"),
     sensor_uid=("dvchost", "dvc", "deviceExternalId"), proto=("proto",), app_proto=("app",), bytes_in=("in",),
     bytes_out=("out",), count=("cnt",), verdict=("act",), status_id=("outcome",), url=("request", "requestUrl"),
-    user_agent=("requestClientApplication",), file_name=("fname",), file_path=("filePath",), file_hash=("fileHash",),
+    user_agent=("requestClientApplication",), file_name=("fname",), file_path=("filePath",),
+    file_hash=("fileHash", "sha256", "sha1", "md5"), domain=("request", "requestUrl", "destinationDnsDomain"),
     process_name=("sproc", "dproc"), message=("msg",), mail_from=("suser",), mail_to=("duser",),
     mail_subject=("label:Subject",),
 )  # fmt: skip
@@ -185,16 +185,6 @@ def _escaped(key: str, value: Any) -> str:
     text = ", ".join(value) if isinstance(value, list) else str(value)
     text = text.replace("\\", "\\\\").replace("=", "\\=")
     return text if key in _PATHS else text.replace("\n", "\\n").replace("\r", "\\r")
-
-
-def leaves(record: bytes, _memory: bytes) -> Iterable[tuple[str, str]]:
-    """(key, text) of a line's values."""
-    text = record.decode(errors="replace")
-    begin = _BEGIN.search(text, 0, WITHIN)
-    fields = split_header(text[begin.end() :], "|", len(_HEADER)) if begin else []
-    found: dict[str, Any] = dict(zip(_HEADER, fields, strict=False))
-    known = found.get("Device Vendor", "").casefold() == agent.AGENT_VENDOR
-    return (found | extension(fields[-1], known=known)).items() if len(fields) > len(_HEADER) else ()
 
 
 parse = parser(find, TABLES, NUMBER, json=False)

@@ -58,16 +58,26 @@ _INTRUSION: Final = EventClass.INTRUSION
 TABLES: Final = Tables(
     (Table("alert", _INTRUSION, OCSF_CLASS[_INTRUSION], _ALERT, 1, _CONSTANTS, _finish),),
     times=("start_at", "created_at"),
-    skips={"simulated": "simulated"},
+    skips={"simulated": "simulated", "vocabulary": "context"},
 )
 MAPPING: Final = TABLES.reference()
 
 
 def recognise(head: bytes) -> float:
     """Share of the first records with a scenario and a source; a longer first one is looked at by its words."""
-    if found := share(head, lambda r: "scenario" in r and isinstance(r.get("source"), dict)):
+    if found := share(head, _tells):
         return found
     return 0.6 if b'"scenario_hash"' in head or (b'"scenario"' in head and b'"meta"' in head) else 0.0
+
+
+def _tells(found: dict[str, Any]) -> bool:
+    return ("scenario" in found and isinstance(found.get("source"), dict)) or _is_vocabulary(found)
+
+
+def _is_vocabulary(found: dict[str, Any]) -> bool:
+    """Whether this is the hub's list of scenarios, which describes them and tells of no event."""
+    one = next(iter(found.values()), None)
+    return isinstance(one, dict) and {"behaviors", "mitre_attacks"} <= one.keys()
 
 
 def find(record: bytes, context: Context) -> Found | Unreadable:
@@ -75,6 +85,8 @@ def find(record: bytes, context: Context) -> Found | Unreadable:
     decoded = decode(record)
     if isinstance(decoded, Unreadable):
         return decoded
+    if _is_vocabulary(decoded):
+        return Found("vocabulary", {}, None)
     events = decoded.pop("events", None)
     values = paths(decoded) | _meta(events if isinstance(events, list) else [])
     stamp = text(values.get("start_at")) or text(values.get("created_at"))

@@ -56,19 +56,37 @@ def parse(frames: Frames, context: Context) -> list[Outcome]:
     if declared is None:
         unknown = zip(frames.offsets, frames.records, strict=True)
         return outcomes + [quarantine("unknown_format", position, record) for position, record in unknown]
-    memory = msgspec.json.decode(context.memory, type=Memory) if context.memory else Memory(declared.header)
-    tables = tables_of(declared)
+    memory, tables = _memory(declared, context), tables_of(declared)
     for position, record in zip(frames.offsets, frames.records, strict=True):
         found = _find(record, position, declared, memory)
         if found is not None:
-            at = Placed(memory.at, record)
-            said = found if isinstance(found, Unreadable) else Found(declared.name, found, when_of(found, declared))
-            outcomes.append(make(tables, said, at, context, NUMBER))
+            outcomes.append(make(tables, found, Placed(memory.at, record), context, NUMBER))
     context.memory = msgspec.json.encode(memory)
     return outcomes
 
 
-def _find(record: bytes, position: int, declared: Declared, memory: Memory) -> dict[str, Any] | Unreadable | None:
+def find(record: bytes, context: Context) -> Found | Unreadable | None:
+    """The values of a row that ends with this line."""
+    declared = context.source.declared
+    if declared is None:
+        return Unreadable("unknown_format")
+    memory = _memory(declared, context)
+    found = _find(record, 0, declared, memory)
+    context.memory = msgspec.json.encode(memory)
+    return found
+
+
+def _memory(declared: Declared, context: Context) -> Memory:
+    return msgspec.json.decode(context.memory, type=Memory) if context.memory else Memory(declared.header)
+
+
+def _find(record: bytes, position: int, declared: Declared, memory: Memory) -> Found | Unreadable | None:
+    """A row, or why it is none; None for the header and for a row that goes on in the next line."""
+    found = _cells(record, position, declared, memory)
+    return Found(declared.name, found, when_of(found, declared)) if isinstance(found, dict) else found
+
+
+def _cells(record: bytes, position: int, declared: Declared, memory: Memory) -> dict[str, Any] | Unreadable | None:
     """The values of a row; None for the header and for a row that goes on in the next line."""
     if declared.layout == "json":
         memory.at = position

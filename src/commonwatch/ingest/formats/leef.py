@@ -8,7 +8,6 @@ spite of `devTimeFormat`. Without a time of its own an event has the header's.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from typing import Any, Final
 
 from commonwatch.events.event import Event
@@ -38,7 +37,8 @@ VOCABULARY: Final = agent.Names(
     dst_host=("dhost",), src_user=("usrName", "suser"), dst_user=("duser",),
     sensor_uid=("identSrc", "dvchost", "dvc"), proto=("proto",), app_proto=("app",), bytes_out=("srcBytes", "out"),
     bytes_in=("dstBytes", "in"), count=("count", "cnt"), verdict=("action", "act"), url=("url", "request"),
-    user_agent=("userAgent",), file_name=("fileName", "fname"), file_path=("filePath",), file_hash=("fileHash",),
+    user_agent=("userAgent",), file_name=("fileName", "fname"), file_path=("filePath",),
+    file_hash=("fileHash", "sha256", "sha1", "md5"), domain=("url", "request", "domain"),
     process_name=("process", "sproc"), message=("msg", "desc"), mail_from=("sender",), mail_to=("recipient",),
     mail_subject=("subject",),
 )  # fmt: skip
@@ -109,13 +109,6 @@ def write(event: Event, kind: str) -> bytes:
     rest = values if late else {"devTime": iso(event), **values}
     said = "\t".join(f"{k}={', '.join(v) if isinstance(v, list) else v}" for k, v in rest.items())
     return f"{f'<14>{iso(event)} ' if late else ''}LEEF:2.0|{head}|x09|{said}".encode()
-
-
-def leaves(record: bytes, _memory: bytes) -> Iterable[tuple[str, str]]:
-    """(key, text) of a line's values."""
-    text = record.decode(errors="replace")
-    begin = _BEGIN.search(text, 0, WITHIN)
-    return (_values(text, begin) or {}).items() if begin else ()
 
 
 parse = parser(find, TABLES, NUMBER, json=False)

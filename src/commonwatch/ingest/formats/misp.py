@@ -9,7 +9,7 @@ feed manifests are known and carry no event. Paths are `Attribute.` with the typ
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
 import msgspec
@@ -41,7 +41,8 @@ _HEAD: Final = (
 )  # fmt: skip
 _ATTRIBUTE: Final = (
     *_HEAD, Col("rule_uid", ("Attribute.uuid",)), Col("count", (_COUNT,)), Col("end_time", (_LAST,)),
-    Col("dst_ip", ("Attribute.ip-dst",)), Col("src_ip", ("Attribute.ip-src",)), Col("dst_port", ("Attribute.port",)),
+    Col("dst_ip", ("Attribute.ip-dst", "Attribute.ip")), Col("src_ip", ("Attribute.ip-src",)),
+    Col("dst_port", ("Attribute.port",)),
     Col("domain", ("Attribute.domain", "Attribute.hostname")), Col("url", ("Attribute.url", "Attribute.uri")),
     Col("file_sha256", ("Attribute.sha256",)), Col("file_sha1", ("Attribute.sha1",)),
     Col("file_md5", ("Attribute.md5",)), Col("file_name", ("Attribute.filename",)),
@@ -197,15 +198,6 @@ def _written(values: dict[str, Any], event: Event, kind: str) -> dict[str, Any]:
     rows = [{"object_relation": k, "type": "text", "value": _flat(v)} for k, v in own.items()]
     rows.append({"object_relation": "first-packet-seen", "type": "datetime", "value": iso(event)})
     return {"Object": [{"name": kind, "uuid": uuid, "Attribute": rows}]}
-
-
-def leaves(record: bytes, _memory: bytes) -> Iterator[tuple[str, str]]:
-    """Values as the paths name them."""
-    decoded = decode(record)
-    for part in () if isinstance(decoded, Unreadable) else parts(decoded):
-        yield from ((path, str(value)) for path, value in part.event.items())
-        prefix = "Object." if part.kind == "object" else "Attribute."
-        yield from ((prefix + name, str(value)) for name, value in part.values.items())
 
 
 parse = parser(find, TABLES, NUMBER, json=True)

@@ -45,7 +45,10 @@ _HEAD: Final = (
     Col("rule_rev", ("finding_info.analytic.version",)),
     Col("rule_name", ("finding_info.analytic.name", "firewall_rule.name")),
     Col("rule_category", ("finding_info.analytic.category",)),
-    Col("attack_techniques", ("finding_info.attacks[].technique.uid", "attacks[].technique.uid")),
+    Col("attack_techniques", (
+        "finding_info.attacks[].technique.uid", "finding_info.attacks[].sub_technique.uid", "attacks[].technique.uid",
+        "attacks[].sub_technique.uid",
+    ), every=True),
     Col("attack_tactics", ("finding_info.attacks[].tactic.uid", "attacks[].tactic.uid")),
     Col("malware_names", ("malware[].name",)), Col("cve_uids", ("vulnerabilities[].cve.uid",)),
 )  # fmt: skip
@@ -55,12 +58,15 @@ _BODY: Final[dict[str, tuple[str, ...]]] = {
     "dst_host": ("dst_endpoint.hostname", "device.hostname"), "src_user": ("actor.user.name",),
     "dst_user": ("user.name",), "proto": ("connection_info.protocol_num", "connection_info.protocol_name"),
     "app_proto": ("app_name",), "community_id": ("connection_info.community_uid",), "bytes_in": ("traffic.bytes_in",),
-    "bytes_out": ("traffic.bytes_out",), "domain": ("query.hostname", "url.hostname", "tls.sni"),
+    "bytes_out": ("traffic.bytes_out",),
+    "domain": ("query.hostname", "url.hostname", "tls.sni", "http_request.url.hostname"),
     "url": ("url.url_string", "http_request.url.url_string"), "user_agent": ("http_request.user_agent",),
-    "file_name": ("file.name",), "file_path": ("file.path",), "file_sha256": ("file.hashes[3]",),
-    "file_sha1": ("file.hashes[2]",), "file_md5": ("file.hashes[1]",), "process_name": ("process.name",),
-    "process_cmd": ("process.cmd_line",), "mail_from": ("email.from",), "mail_to": ("email.to",),
-    "mail_subject": ("email.subject",), "tls_fingerprint": ("tls.ja3_hash.value",),
+    "file_name": ("file.name", "process.file.name"), "file_path": ("file.path", "process.file.path"),
+    "file_sha256": ("file.hashes[3]", "process.file.hashes[3]"),
+    "file_sha1": ("file.hashes[2]", "process.file.hashes[2]"),
+    "file_md5": ("file.hashes[1]", "process.file.hashes[1]"), "process_name": ("process.name", "actor.process.name"),
+    "process_cmd": ("process.cmd_line", "actor.process.cmd_line"), "mail_from": ("email.from",),
+    "mail_to": ("email.to",), "mail_subject": ("email.subject",), "tls_fingerprint": ("tls.ja3_hash.value",),
 }  # fmt: skip
 
 
@@ -131,14 +137,19 @@ def _when(values: Mapping[str, Any], context: Context) -> tuple[int, int] | None
 
 
 def _values(found: dict[str, Any], below: str = "") -> dict[str, Any]:
-    """Values by path; hashes of the file under `file.hashes[N]`."""
-    file = found.get("file")
-    hashes = file.pop("hashes", None) if isinstance(file, dict) else None
+    """Values by path; hashes of the file, and of a process's, under `file.hashes[N]`."""
+    process = found.get("process")
+    hashed = _hashes("file", found) | (_hashes("process.file", process) if isinstance(process, dict) else {})
     values = paths(found, below)
-    for one in hashes if isinstance(hashes, list) else ():
-        if isinstance(one, dict) and (number := whole(one.get("algorithm_id"))) in _HASHES:
-            values[f"{below}.file.hashes[{number}]" if below else f"file.hashes[{number}]"] = one.get("value")
-    return values
+    return values | {f"{below}.{path}" if below else path: value for path, value in hashed.items()}
+
+
+def _hashes(path: str, holder: dict[str, Any]) -> dict[str, Any]:
+    """Hashes of the `file` of something by the numbers of their algorithms, taken out of it."""
+    file = holder.get("file")
+    hashes = file.pop("hashes", None) if isinstance(file, dict) else None
+    known = [h for h in hashes if isinstance(h, dict)] if isinstance(hashes, list) else []
+    return {f"{path}.hashes[{n}]": h.get("value") for h in known if (n := whole(h.get("algorithm_id"))) in _HASHES}
 
 
 def _kind(values: Mapping[str, Any]) -> str:

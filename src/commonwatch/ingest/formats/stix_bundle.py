@@ -19,7 +19,6 @@ from commonwatch.events.labels import OCSF_CLASS, EventClass
 from commonwatch.ingest.formats._stix_refs import Refs, compared
 from commonwatch.ingest.framing import sample
 from commonwatch.ingest.outcome import MAX_DOCUMENT
-from commonwatch.ingest.report.leaves import leaves_of
 from commonwatch.ingest.source import Context
 from commonwatch.ingest.tables import Col, Found, Table, Tables, Unreadable, put_back
 from commonwatch.ingest.tables.json_paths import decode
@@ -60,7 +59,8 @@ _COLS: Final = (
     Col("domain", ("domain-name.value",)), Col("url", ("url.value",)),
     Col("file_sha256", ("file.hashes.SHA-256",)), Col("file_sha1", ("file.hashes.SHA-1",)),
     Col("file_md5", ("file.hashes.MD5",)), Col("file_name", ("file.name",)), Col("file_path", ("directory.path",)),
-    Col("process_cmd", ("process.command_line",)), Col("src_user", ("user-account.user_id",)),
+    Col("process_cmd", ("process.command_line",)),
+    Col("src_user", ("user-account.user_id", "user-account.account_login")),
     Col("mail_from", ("email-message.from_ref", "email-addr.value")), Col("mail_to", ("email-message.to_refs",)),
     Col("mail_subject", ("email-message.subject",)), Col("malware_names", ("malware.name",)),
     Col("cve_uids", ("vulnerability.name",)), Col("attack_techniques", ("attack-pattern.external_id",)),
@@ -265,14 +265,6 @@ def _ends(made: dict[str, dict[str, Any]]) -> Iterator[dict[str, Any]]:
         for name in ("src_ref", "dst_ref", "from_ref", "to_refs"):
             for value in items(one.get(name)) if name in one else ():
                 yield {"type": "end", "id": f"end--{value}", "value": value}
-
-
-def leaves(record: bytes, _memory: bytes) -> Iterator[tuple[str, str]]:
-    """Values by type and property."""
-    decoded = decode(record)
-    for item in () if isinstance(decoded, Unreadable) else _objects(decoded):
-        if isinstance(item, dict):
-            yield from leaves_of(item, str(item.get("type")))
 
 
 parse = parser(find, TABLES, NUMBER, json=True)

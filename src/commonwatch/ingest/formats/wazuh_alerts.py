@@ -7,6 +7,7 @@ in case. `parse` never raises.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -27,6 +28,9 @@ NUMBER: Final = 6
 FRAMING: Final = "json"
 COMMENTS: Final = True
 _WIN: Final = "data.win.eventdata."
+#: Sysmon's hashes in one text, `SHA1=..,MD5=..,SHA256=..,IMPHASH=..`; each counts under its name.
+_SYSMON: Final = f"{_WIN}hashes"
+_NAMED: Final = re.compile(r"(MD5|SHA1|SHA256)=([0-9A-Fa-f]{32,64})\b")
 #: Groups of rules -> class; the first class that has one of an alert's groups (`events.md` 2).
 GROUPS: Final[tuple[tuple[EventClass, frozenset[str]], ...]] = tuple(
     (event_class, frozenset(groups.split()))
@@ -75,7 +79,10 @@ _ENDS: Final = (
     Col("dst_ip", ("data.dstip", "data.dest_ip", f"{_WIN}destinationIp")),
     Col("dst_port", ("data.dstport", "data.dest_port", f"{_WIN}destinationPort")),
     Col("src_user", ("data.srcuser", f"{_WIN}subjectUserName")),
-    Col("dst_user", ("data.dstuser", f"{_WIN}targetUserName", f"{_WIN}user", "syscheck.uname_after")),
+    Col(
+        "dst_user",
+        ("data.dstuser", f"{_WIN}targetUserName", f"{_WIN}user", "syscheck.uname_after", "syscheck.audit.user.name"),
+    ),
     Col("src_host", (f"{_WIN}workstationName",)),
     Col("dst_host", ("agent.name",)),
     Col("proto", ("data.protocol", "data.proto")),
@@ -93,14 +100,14 @@ _WHAT: Final = (
     Col("cve_uids", ("data.vulnerability.cve",)),
     Col("malware_names", ("data.virustotal.malware", "data.malware.name", f"{_WIN}threat Name", "data.extra_data")),
     Col("verdict", ("data.action",)),
-    Col("domain", ("data.hostname", "data.dns.rrname", f"{_WIN}queryName")),
-    Col("url", ("data.url",)),
+    Col("domain", ("data.hostname", "data.dns.rrname", f"{_WIN}queryName", "data.http.hostname", "data.tls.sni")),
+    Col("url", ("data.url", "data.http.url")),
     Col("user_agent", ("data.http.http_user_agent", "data.browser")),
     Col("file_path", ("syscheck.path", "data.virustotal.source.file", f"{_WIN}targetFilename", "data.file")),
-    Col("file_sha256", ("syscheck.sha256_after", "data.sha256", "data.fileinfo.sha256")),
-    Col("file_sha1", ("syscheck.sha1_after", "data.virustotal.source.sha1", "data.sha1")),
-    Col("file_md5", ("syscheck.md5_after", "data.virustotal.source.md5", "data.md5")),
-    Col("process_name", (f"{_WIN}image", f"{_WIN}newProcessName", "data.audit.exe")),
+    Col("file_sha256", ("syscheck.sha256_after", "data.sha256", "data.fileinfo.sha256", f"{_SYSMON}[SHA256]")),
+    Col("file_sha1", ("syscheck.sha1_after", "data.virustotal.source.sha1", "data.sha1", f"{_SYSMON}[SHA1]")),
+    Col("file_md5", ("syscheck.md5_after", "data.virustotal.source.md5", "data.md5", f"{_SYSMON}[MD5]")),
+    Col("process_name", (f"{_WIN}image", f"{_WIN}newProcessName", "data.audit.exe", "syscheck.audit.process.name")),
     Col("process_cmd", (f"{_WIN}commandLine", "data.command")),
     Col("mail_from", ("data.from", "data.mail.from")),
     Col("mail_to", ("data.to", "data.mail.to")),
@@ -146,15 +153,23 @@ def find(record: bytes, context: Context) -> Found | Unreadable:
     decoded = decode(record)
     if isinstance(decoded, Unreadable):
         return decoded
-    values = _in_one_case(paths(decoded))
+    values = paths(_in_one_case(decoded))
+    hashes = values.get(_SYSMON)
+    if isinstance(hashes, str):
+        values |= {f"{_SYSMON}[{name}]": value for name, value in _NAMED.findall(hashes)}
     stamp = values.get("timestamp")
     return Found(_kind(values), values, context.times.read(stamp) if isinstance(stamp, str) else None)
 
 
-def _in_one_case(values: Mapping[str, Any]) -> dict[str, Any]:
+def _in_one_case(found: dict[str, Any]) -> dict[str, Any]:
     """Windows event data with a small first letter, as most versions write it."""
-    at = len(_WIN)
-    return {k[:at] + k[at : at + 1].lower() + k[at + 1 :] if k.startswith(_WIN) else k: v for k, v in values.items()}
+    inside: Any = found
+    for name in ("data", "win"):
+        inside = inside.get(name) if isinstance(inside, dict) else None
+    data = inside.get("eventdata") if isinstance(inside, dict) else None
+    if isinstance(data, dict):
+        inside["eventdata"] = {k[:1].lower() + k[1:]: v for k, v in data.items()}
+    return found
 
 
 def _kind(values: Mapping[str, Any]) -> str:

@@ -6,7 +6,6 @@ malformed; lines before any header cannot be read. Both `parse` and what it reme
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any, Final
 
 from commonwatch.events.event import Event
@@ -85,13 +84,6 @@ def _cell(value: Any) -> str:
 
 def _escaped(text: str) -> str:
     return text.replace("\\x", "\\x5cx").replace("\t", "\\x09").replace(",", "\\x2c").replace("\n", "\\x0a")
-
-
-def leaves(record: bytes, memory: bytes) -> Iterable[tuple[str, str]]:
-    """(column, text) of a line's values."""
-    header = header_of(memory)
-    values = header.values(record.partition(b"\n")[0].rstrip(b"\r")) if header else None
-    return [(name, str(value)) for name, value in (values or {}).items()]
 
 
 parse = parser(find, TABLES, NUMBER, json=False)

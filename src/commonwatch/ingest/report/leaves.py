@@ -13,7 +13,12 @@ import msgspec
 _MAX_DEPTH = 6
 
 
-def json_leaves(record: bytes, _memory: bytes) -> Iterable[tuple[str, str]]:
+def said(value: Any) -> str:
+    """A value as text; several values between commas."""
+    return ", ".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
+
+
+def json_leaves(record: bytes) -> Iterable[tuple[str, str]]:
     """(path, text) of every leaf."""
     try:
         found = msgspec.json.decode(record)

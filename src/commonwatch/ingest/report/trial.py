@@ -19,7 +19,6 @@ from commonwatch.events.fields import FIELDS, FieldName
 from commonwatch.events.labels import Label
 from commonwatch.ingest.archives import Chunks
 from commonwatch.ingest.counters import Counters
-from commonwatch.ingest.formats import Format
 from commonwatch.ingest.outcome import Outcome, Parsed
 from commonwatch.ingest.reading import Reader
 from commonwatch.ingest.report.mapping import field_of
@@ -103,43 +102,25 @@ def try_file(
     """Read a file as a gateway would and report. Raises OSError where the file cannot be read."""
     reader, tally, counters = Reader(source), _Tally(values), Counters()
     chunks = Chunks(path)
-    for chunk, outcomes in _portions(reader, chunks):
-        for outcome in outcomes:
-            if isinstance(outcome, Parsed):
-                named = label(outcome.event)
-                tally.note_event(outcome.event, named, ceiling(named))
-                tally.note_source(reader.leaves(chunk(outcome.position)), outcome.kind)
+    for outcomes in _portions(reader, chunks):
+        parsed = [o for o in outcomes if isinstance(o, Parsed)]
+        for outcome in parsed:
+            named = label(outcome.event)
+            tally.note_event(outcome.event, named, ceiling(named))
+        kinds = {o.position: o.kind for o in parsed}
+        for position, record in reader.records():
+            for kind, leaves in reader.leaves(record, kinds.get(position)):
+                tally.note_source(leaves, kind)
     counters.merge(reader.counters)
     if chunks.damage is not None:
         counters.damage[chunks.damage] += 1
-    return _report(reader.format, counters, tally, agreements, bool(source.own))
+    return _report(reader, counters, tally, agreements)
 
 
-def _portions(reader: Reader, chunks: Chunks) -> Iterator[tuple[Callable[[int], bytes], list[Outcome]]]:
-    """Outcomes with a way back to the bytes of their records."""
-    held, start = b"", 0
+def _portions(reader: Reader, chunks: Chunks) -> Iterator[list[Outcome]]:
     for chunk in chunks:
-        held += chunk
-        outcomes = reader.feed(chunk)
-        yield _finder(held, start, reader.position, outcomes), outcomes
-        keep = reader.position - start
-        held, start = held[keep:], start + keep
-        if len(held) > 4 << 20:
-            start += len(held)
-            held = b""
-    outcomes = reader.finish()
-    yield _finder(held, start, reader.position, outcomes), outcomes
-
-
-def _finder(held: bytes, start: int, end: int, outcomes: list[Outcome]) -> Callable[[int], bytes]:
-    """From a record's offset to its bytes: up to where the next record begins."""
-    places = sorted(o.position for o in outcomes)
-    ends = dict(zip(places, [*places[1:], end], strict=False))
-
-    def find(position: int) -> bytes:
-        return held[position - start : ends[position] - start].strip(b" \t\r\n,]\x00")
-
-    return find
+        yield reader.feed(chunk)
+    yield reader.finish()
 
 
 def _fields_in(event: Event) -> set[FieldName]:
@@ -151,18 +132,20 @@ def _fields_in(event: Event) -> set[FieldName]:
     return {name for name in FIELDS if name in found}
 
 
-def _report(fmt: Format | None, counters: Counters, tally: _Tally, agreements: int, own: bool) -> Trial:
+def _report(reader: Reader, counters: Counters, tally: _Tally, agreements: int) -> Trial:
     mapped: dict[str, FieldRow] = {}
     unmapped: dict[str, FieldRow] = {}
+    mapping = reader.mapping
     for (path, kind), count in tally.paths.items():
-        columns = fmt.mapping.find(path, kind) if fmt else ()
-        rows = mapped if columns else unmapped
-        row = rows.setdefault(path, FieldRow(path, 0, columns, tuple(dict.fromkeys(map(field_of, columns)))))
+        columns = mapping.find(path, kind) if mapping else ()
+        row = (mapped if columns else unmapped).setdefault(path, FieldRow(path, 0))
+        row.columns = tuple(dict.fromkeys((*row.columns, *columns)))
+        row.fields = tuple(dict.fromkeys(map(field_of, row.columns)))
         row.count += count
         row.example = tally.examples.get(path)
     leaving = [LeaveRow(n, c.total(), dict(c.most_common())) for n, c in tally.fields.items() if c]
     return Trial(
-        format=fmt.name if fmt else None,
+        format=reader.format.name if reader.format else None,
         counters=counters.as_dict(),
         classes=dict(tally.classes.most_common()),
         labels=dict(tally.labels.most_common()),
@@ -172,7 +155,7 @@ def _report(fmt: Format | None, counters: Counters, tally: _Tally, agreements: i
         rows_leaving=tally.leaving,
         rows_staying=tally.staying,
         leaving=leaving,
-        own_networks_given=own,
+        own_networks_given=bool(reader.source.own),
     )
 
 

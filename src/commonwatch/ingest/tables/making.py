@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from commonwatch.events.event import Event, copy_event
 from commonwatch.ingest.outcome import Outcome, Parsed, Skipped, quarantine
 from commonwatch.ingest.source import Context
+from commonwatch.ingest.tables.reading import items
 from commonwatch.ingest.tables.shapes import ABSENT, Readings, Row, Shape, shape_of
 from commonwatch.ingest.tables.table import Tables
 from commonwatch.ingest.values.places import direction
@@ -75,7 +76,9 @@ def _event(shape: Shape, values: Mapping[str, Any], context: Context, dropped: _
     """Each column from the first of its paths that has a usable value; unusable ones are dropped."""
     event = copy_event(shape.model)
     for row in shape.odd:
-        if row.when is not None or not row.fill(event, values[row.paths[0]], context):
+        if row.every:
+            _fill_together(row, event, values, context, dropped)
+        elif row.when is not None or not row.fill(event, values[row.paths[0]], context):
             _fill(row, event, values, context, dropped)
     _fill_plain(shape, event, values, context, dropped)
     event.direction_id = event.direction_id or direction(event.src_scope, event.dst_scope)
@@ -96,6 +99,13 @@ def _fill(row: Row, event: Event, values: Mapping[str, Any], context: Context, d
             return
         if row.strict:
             dropped.append((row.number, path))
+
+
+def _fill_together(row: Row, event: Event, values: Mapping[str, Any], context: Context, dropped: _Dropped) -> None:
+    """One row, the texts of all its paths as one list."""
+    together = tuple(text for path in row.paths for text in items(values[path]))
+    if not row.fill(event, together, context) and row.strict and together:
+        dropped.extend((row.number, path) for path in row.paths)
 
 
 def _fill_plain(shape: Shape, event: Event, values: Mapping[str, Any], context: Context, dropped: _Dropped) -> None:

@@ -73,7 +73,7 @@ class Row(NamedTuple):
     """One row of a table with those of its paths that a record has.
 
     `cells`: the columns of a plain row, each with its reading; a row that is not plain has none. `strict`: an unusable
-    value is dropped by name.
+    value is dropped by name. `every`: all paths together are one value.
     """
 
     number: int
@@ -82,6 +82,7 @@ class Row(NamedTuple):
     fill: Fill
     strict: bool
     when: tuple[str, str] | None
+    every: bool
 
 
 class Shape(NamedTuple):
@@ -118,7 +119,7 @@ def _shape(tables: Tables, table: Table, values: Mapping[str, Any]) -> Shape:
         **table.constants,
     )  # fmt: skip
     rows = [
-        row._replace(paths=paths)
+        row._replace(paths=paths, cells=() if row.every and len(paths) > 1 else row.cells)
         for row in _rows_of(tables, table)
         if (paths := tuple(p for p in row.paths if p in values)) and (row.when is None or row.when[0] in values)
     ]
@@ -158,7 +159,7 @@ def _row(number: int, col: Col, shared: frozenset[str]) -> Row:
         fill = _filler(cells)
     if col.when is not None or shared.intersection(columns_of(name)):
         cells = ()
-    return Row(number, col.sources, cells, fill, name not in _MAY_BE_OTHER, col.when)
+    return Row(number, col.sources, cells, fill, name not in _MAY_BE_OTHER, col.when, col.every)
 
 
 @lru_cache(_SHAPES)

@@ -28,6 +28,8 @@ class Col(NamedTuple):
     both), `severity` (the OCSF number that `read` gives, beside the source's own word) and `file_hash` (the column that
     its length says).
 
+    `every`: the texts of all its paths are read together, for a column that is a list.
+
     `also` are further columns that `read` or the table's last step changes because of these paths. `when` is a path and
     the value it must have for the row to be used.
     """
@@ -39,6 +41,7 @@ class Col(NamedTuple):
     note: str = ""
     also: tuple[str, ...] = ()
     when: tuple[str, str] | None = None
+    every: bool = False
 
 
 class Table(NamedTuple):
