@@ -21,6 +21,7 @@ from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import msgspec
+import pool
 from explaining import explanation
 from world import (
     ALERTS,
@@ -60,7 +61,21 @@ QUIET: dict[str, Any] = {
     "intelligence/sources": {"may": [], "sources": []},
     "keys": [{"thumbprint": "k" * 43, "public": "p" * 43, "held": True, "added": 0, "ended": None}],
 }  # fmt: skip
-PAGES = {"", "welcome", "login", "setup", "explore", "agreements", "indicators", "alerts", "gateways", "audit", "plan"}
+PAGES = {
+    "",
+    "welcome",
+    "login",
+    "setup",
+    "explore",
+    "agreements",
+    "indicators",
+    "alerts",
+    "gateways",
+    "audit",
+    "plan",
+    "picture",
+    "budget",
+}
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -167,7 +182,8 @@ class Handler(BaseHTTPRequestHandler):
                             "dims": [],
                             "measures": ["events"],
                             "good_until": None,
-                        }
+                        },
+                        *([pool.listed()] if role == "cert" else []),
                     ]
                 }
             )
@@ -183,6 +199,8 @@ class Handler(BaseHTTPRequestHandler):
         world = self.world
         if path == "view":
             self._json(description(world, role))
+        elif path == "budget":
+            self._json(pool.BUDGET)
         elif path == "agreements":
             self._json(agreements(world, role))
         elif path in QUIET:
@@ -272,6 +290,8 @@ class Handler(BaseHTTPRequestHandler):
             self._json(answer(self.world, me["role"], body))
         elif path == "privacy/plan":
             self._plan(body)
+        elif path == "releases/pool-1/box":
+            self._json(pool.box(body))
         elif path == "explain":
             self._json(explanation(self.world, me["role"], body))
         elif path == "agreements/impact":

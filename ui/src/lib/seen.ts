@@ -83,6 +83,7 @@ export const SURFACES: Readonly<Record<string, string>> = {
   alert: 'told in an alert',
   export: 'exported',
   lookup: 'looked up',
+  counted: 'counted in a release of many',
 };
 
 /** The kind of whoever asked, in words. */
