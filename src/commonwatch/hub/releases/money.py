@@ -79,7 +79,7 @@ class Money:
             window={"from": start, "to": renews}, unit=UNIT, delta=DELTA,
             readers=[self._line(name, allowed.get(name), spent, window) for name in names],
             spent=[_spent(one) for one in spent], pooled=str(pooled), pooled_epsilon=_eps(pooled),
-            words=f"Budgets are for {UNIT}, at delta {DELTA:g}. What was spent is never given back; "
+            words=f"Budgets are for {UNIT}, at delta 1 in a million. What was spent is never given back; "
             f"a new window opens on {renews[:10]}.",
         )  # fmt: skip
 
@@ -181,6 +181,6 @@ def _cost_words(plan: Opened, tier: Tier, owners: int) -> str:
     few = "" if owners >= plan.contributors else f" Fewer than {plan.contributors} organisations: nothing is released."
     ends = instant_text(plan.start + WINDOW)[:10]
     return (
-        f"Each of {owners} organisations spends {rho} (epsilon {_eps(rho)} at delta {DELTA:g}) on you for "
+        f"Each of {owners} organisations spends {rho} (epsilon {_eps(rho)} at delta 1 in a million) on you for "
         f"the eight weeks until {ends}; asking a release costs nothing further.{few}"
     )

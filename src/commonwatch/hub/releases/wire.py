@@ -72,7 +72,7 @@ def privacy(mine: Mine) -> dict[str, Any]:
         "rho": str(mine.plan.at(mine.tier).rho), "tier_rho": str(TIERS[mine.tier]), "eps": round(eps, 2),
         "delta": DELTA, "unit": UNIT, "window": "8 weeks", "k": mine.plan.plan.k, "tier": mine.tier,
         "profile": mine.plan.plan.label, "at_cap": None, "owners": len(mine.consents),
-        "words": f"epsilon {eps:.2f} at delta {DELTA:g} for {UNIT}; half of it pays for this release",
+        "words": f"epsilon {eps:.2f} at delta 1 in a million for {UNIT}; half of it pays for this release",
     }  # fmt: skip
 
 
