@@ -97,6 +97,6 @@ BUDGET: dict[str, Any] = {
          "window": "2026-10-05", "rho": "1/20", "epsilon": 1.47},
     ],
     "pooled": "1/4", "pooled_epsilon": 3.54,
-    "words": "Budgets are for one organisation, 8 weeks, at most 4 new families, at delta 1 in a million. What was spent is "
-    "never given back; a new window opens on 2026-11-30.",
+    "words": "Budgets are for one organisation, 8 weeks, at most 4 new families, at delta 1 in a million. What was "
+    "spent is never given back; a new window opens on 2026-11-30.",
 }  # fmt: skip
