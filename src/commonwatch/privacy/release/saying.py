@@ -1,7 +1,7 @@
 """How a noisy number is said: with its interval, rounded to what it is worth, and never ranked where it is noise.
 
 Rules held here (`privacy.md` 4.8): an estimate and its privacy interval are rounded to the first digit of its standard
-deviation; within two deviations of 0 it is "not distinguishable from 0"; what was measured only in part has a wider,
+deviation; below two deviations it is "not distinguishable from 0", negative estimates too, since counts are not; what was measured only in part has a wider,
 partly modelled interval; what was mostly not measured is not part of the release. Nothing is clipped.
 """
 
@@ -42,7 +42,7 @@ def say(label: str, found: Answer) -> Said:
         return Said(label, None, None, None, None, round(found.unmeasured, 3), gone, sure=False, text=gone)
     sd = math.sqrt(found.sd**2 + found.unmeasured * max(found.value, 1))
     value, low, high = (_worth(x, sd) for x in (found.value, found.value - INTERVAL * sd, found.value + INTERVAL * sd))
-    sure = abs(found.value) >= 2 * sd
+    sure = found.value >= 2 * sd
     basis: Basis = "partly modelled" if found.unmeasured > 0 else "measured"
     interval = f"{_plain(low)} to {_plain(high)}"
     text = f"{_plain(value)} ({interval})" if sure else f"not distinguishable from 0 ({interval})"
