@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import json
+import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from commonwatch.ingest import Counters, Parsed, Quarantined, Skipped, read_file
+from commonwatch.ingest.declared import read_declared
+from commonwatch.ingest.formats import declared_rows
 from commonwatch.ingest.outcome import MAX_DOCUMENT, MAX_RECORD
 from strategies.corpus import corpus_source, outcomes_of
+from strategies.eve import CORPUS
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
 REAL = [p for folder in ("stix", "misp") for p in sorted((DATA / folder).rglob("*.json"))]
@@ -49,3 +55,42 @@ def test_every_real_document_is_recognised_and_explained() -> None:
         assert list(read_file(path, corpus_source(), counters)), path
         assert not counters.quarantined, (path, counters.quarantined)
         assert set(counters.skipped) <= {"indicator", "context", "withdrawn"}, path
+
+
+def observed_by_all(n: int) -> bytes:
+    """As many sightings as their one observable has properties, and values of one."""
+    made = {"created": "2026-11-16T00:00:00Z", "sighting_of_ref": "indicator--1"}
+    value: dict[str, Any] = {"type": "network-traffic", "id": "network-traffic--1", "protocols": ["tcp"] * n}
+    data = {"type": "observed-data", "id": "observed-data--1", "object_refs": ["network-traffic--1"]}
+    seen = [{"type": "sighting", "observed_data_refs": ["observed-data--1"]} | made for _ in range(n)]
+    return json.dumps({"objects": [value | {f"p{i}": 1 for i in range(n)}, data, *seen]}).encode()
+
+
+def shared_by_all(n: int) -> bytes:
+    """As many sighted attributes as their event has techniques, under a long title."""
+    seen = {"type": "domain", "value": "a.example", "Sighting": [{"type": "0", "date_sighting": "1795000000"}]}
+    tags = [{"name": "misp-galaxy:mitre-attack-pattern=T1110"}] * n
+    return json.dumps({"Event": {"info": "x" * 100 * n, "Tag": tags, "Attribute": [seen] * n}}).encode()
+
+
+@pytest.mark.parametrize(("name", "make"), [("stix_bundle", observed_by_all), ("misp", shared_by_all)])
+def test_what_many_refer_to_costs_no_more_than_linear_time(name: str, make: Callable[[int], bytes]) -> None:
+    took = []
+    for n in (1_000, 4_000):
+        data, began = make(n), time.process_time()
+        assert sum(isinstance(o, Parsed) for o in outcomes_of(data, format=name)) == n
+        took.append(time.process_time() - began)
+    assert took[1] < max(10 * took[0], 1.0), took
+
+
+def test_an_open_quote_takes_along_only_so_many_lines() -> None:
+    declared = read_declared((CORPUS / "declared_rows" / "router.toml").read_bytes())
+    header, row = b"When;From;To\n", b"18.11.2026 10:00:00;203.0.113.7;192.0.2.1\n"
+    kept = header + b'18.11.2026 10:00:00;203.0.113.7;"' + b"a\n" * 150 + b'"\n'
+    (long,) = outcomes_of(kept, format="declared_rows", declared=declared)
+    assert isinstance(long, Parsed)
+    broken = header + b'"' + b"a\n" * declared_rows.MOST_LINES + row
+    found = outcomes_of(broken, format="declared_rows", declared=declared)
+    assert isinstance(found[0], Quarantined)
+    assert found[0].reason == "too_large"
+    assert isinstance(found[-1], Parsed)

@@ -15,8 +15,8 @@ from commonwatch.ingest.tables.reading import whole
 REPORTS: Final = frozenset(
     {"network-connection", "netflow", "http-request", "av-signature", "authentication-failure-report"}
 )
-#: Sightings of one attribute that are looked at.
-_MOST: Final = 10_000
+#: Sightings of one attribute that are looked at; techniques and characters of texts that all its parts share.
+_MOST, _TAGS, _TEXT = 10_000, 100, 20_000
 
 
 class Part(NamedTuple):
@@ -55,10 +55,11 @@ def _events(document: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
 
 def _head(event: Mapping[str, Any]) -> dict[str, Any]:
     """What the event says for all its parts."""
-    found = {f"Event.{name}": event[name] for name in ("info", "threat_level_id") if event.get(name)}
+    said = ((name, event.get(name)) for name in ("info", "threat_level_id"))
+    found = {f"Event.{n}": value[:_TEXT] if isinstance(value, str) else value for n, value in said if value}
     names = [t.get("name") for t in _listed(event, "Tag") if isinstance(t, dict)]
     attack = [n for n in names if isinstance(n, str) and n.startswith("misp-galaxy:mitre-attack-pattern")]
-    return found | ({"Event.Tag[].name": attack} if attack else {})
+    return found | ({"Event.Tag[].name": attack[:_TAGS]} if attack else {})
 
 
 def _listed(found: Mapping[str, Any], name: str) -> list[Any]:

@@ -1,13 +1,14 @@
 """Objects of one STIX bundle and what they refer to, and the one value of a simple pattern.
 
 Rules held here: a reference outside the bundle leads nowhere; no reference is followed more than twice, so a circle
-ends; a pattern is read only where it is a single equality.
+ends; of what many may refer to only so much is read; a pattern is read only where it is a single equality.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any, Final
 
 _PATTERN: Final = re.compile(
@@ -19,17 +20,25 @@ _OBSERVABLES: Final = frozenset({
     "windows-registry-key", "x509-certificate",
 })  # fmt: skip
 _VALUED: Final = frozenset({"src_ref", "dst_ref", "from_ref"})
-#: Observables that are read with one observation.
-_MOST: Final = 20
+#: Observables that are read with one observation, values of one property, and properties of one observable: many
+#: observations may refer to the same.
+_MOST, _PROPERTIES = 20, 200
+#: Characters of a pattern that is looked at, and of a text that others may refer to: more than any column keeps.
+_PATTERN_MOST, _TEXT = 5_000, 20_000
 
 
 def compared(pattern: Any) -> tuple[str, str] | None:
     """Path and value of a pattern that is one equality, `[domain-name:value = 'x']`; None for any other."""
-    match = _PATTERN.fullmatch(pattern) if isinstance(pattern, str) else None
+    match = _PATTERN.fullmatch(pattern) if isinstance(pattern, str) and len(pattern) <= _PATTERN_MOST else None
     if match is None:
         return None
     path = f"{match[1]}.{match[2]}".replace("'", "")
     return path, re.sub(r"\\(.)", r"\1", match[3], flags=re.DOTALL)
+
+
+def brief(value: Any) -> Any:
+    """So much of a value as is read where many may refer to it."""
+    return value[:_MOST] if isinstance(value, list) else value[:_TEXT] if isinstance(value, str) else value
 
 
 class Refs:
@@ -66,7 +75,7 @@ class Refs:
         elif item["type"] == "observed-data":
             for one in self._listed(item, "object_refs"):
                 yield one
-                for name, ref in one.items():
+                for name, ref in islice(one.items(), _PROPERTIES):
                     if name.endswith(("_ref", "_refs")):
                         yield from (self.get(r) for r in (ref if isinstance(ref, list) else [ref])[:_MOST])
 
@@ -91,17 +100,17 @@ class Refs:
 
     def _values(self, one: dict[str, Any], inline: dict[str, Any]) -> dict[str, Any]:
         kind, made = one["type"], dict[str, Any]()
-        for name, value in one.items():
+        for name, value in islice(one.items(), _PROPERTIES):
             if name in _VALUED:
                 made[f"{kind}.{name}"] = (inline.get(str(value)) or self.get(value)).get("value")
             elif name == "to_refs" and isinstance(value, list):
                 made[f"{kind}.{name}"] = [v for r in value[:_MOST] if (v := self.get(r).get("value")) is not None]
             elif name == "hashes" and isinstance(value, dict):
-                made |= {f"{kind}.hashes.{k}": v for k, v in value.items()}
+                made |= {f"{kind}.hashes.{k}": v for k, v in islice(value.items(), _MOST)}
             elif name == "parent_directory_ref":
                 made["directory.path"] = self.get(value).get("path")
             else:
-                made[f"{kind}.{name}"] = value
+                made[f"{kind}.{name}"] = brief(value)
         return made
 
 

@@ -30,6 +30,8 @@ NUMBER: Final = 12
 FRAMING: Final = "lines"
 COMMENTS: Final = False
 _QUOTE: Final = '"'
+#: Lines that one row may span: an open quote takes no more along.
+MOST_LINES: Final = 200
 MAPPING: Final = Mapping(
     (Map("*", ("time",), "as the mapping says: any source column feeds the canonical column it is declared for"),),
     (KindRow("rows", "as the mapping says"),), (),
@@ -41,6 +43,7 @@ class Memory(msgspec.Struct):
 
     header: tuple[str, ...] = ()
     pending: str = ""
+    lines: int = 0
     at: int = 0
 
 
@@ -95,15 +98,20 @@ def _cells(record: bytes, position: int, declared: Declared, memory: Memory) -> 
     try:
         text = record.decode()
     except UnicodeDecodeError:
-        memory.at, memory.pending = position, ""
+        memory.at, memory.pending, memory.lines = position, "", 0
         return Unreadable("not_utf8")
     if memory.pending:
         text = f"{memory.pending}\n{text}"
     else:
         memory.at = position
     if text.count(_QUOTE) % 2:
-        memory.pending = text if len(text) <= MAX_RECORD else ""
-        return None if memory.pending else Unreadable("too_large")
+        memory.lines += 1
+        if len(text) <= MAX_RECORD and memory.lines < MOST_LINES:
+            memory.pending = text
+            return None
+        memory.pending, memory.lines = "", 0
+        return Unreadable("too_large")
+    memory.lines = 0
     memory.pending = ""
     return _row(text.rstrip("\r"), declared, memory)
 

@@ -16,7 +16,7 @@ import msgspec
 
 from commonwatch.events.event import Event
 from commonwatch.events.labels import OCSF_CLASS, EventClass
-from commonwatch.ingest.formats._stix_refs import Refs, compared
+from commonwatch.ingest.formats._stix_refs import Refs, brief, compared
 from commonwatch.ingest.framing import sample
 from commonwatch.ingest.outcome import MAX_DOCUMENT
 from commonwatch.ingest.source import Context
@@ -192,14 +192,14 @@ def _sighted(values: dict[str, Any], item: dict[str, Any], refs: Refs) -> None:
     known = refs.get(item.get("sighting_of_ref"))
     kind = known.get("type")
     if kind == "indicator":
-        values.setdefault("indicator.name", known.get("name"))
+        values.setdefault("indicator.name", brief(known.get("name")))
         pair = compared(known.get("pattern"))
         if pair is not None and not any(p.partition(".")[0] in refs.observable_types for p in values):
             values[pair[0]] = pair[1]
     elif kind in {"malware", "vulnerability"}:
-        values[f"{kind}.name"] = known.get("name")
+        values[f"{kind}.name"] = brief(known.get("name"))
     elif kind == "attack-pattern":
-        references = known.get("external_references")
+        references = brief(known.get("external_references"))
         ids = [r.get("external_id") for r in references if isinstance(r, dict)] if isinstance(references, list) else []
         values["attack-pattern.external_id"] = [i for i in ids if isinstance(i, str)]
 
