@@ -32,7 +32,7 @@ def test_the_reference_page_is_current(name, root):
     """Refresh with `python -m commonwatch.ingest.report.reference`."""
     known = formats()[name]
     written = (root / "docs" / "reference" / "formats" / f"{name.replace('_', '-')}.md").read_text("utf-8")
-    assert written == page(known.name, known.title, known.mapping)
+    assert written == page(known.name, known.title, known.mapping, known.most)
 
 
 @pytest.mark.parametrize("name", list(formats()))

@@ -84,7 +84,8 @@ class Names:
 
 
 _HOW: Final[dict[str, dict[str, Any]]] = {
-    "severity": {"read": severity}, "src_user": {"read": person}, "dst_user": {"read": person},
+    "severity": {"read": severity, "note": "0 informational, 1-3 low, 4-6 medium, 7-8 high, 9-10 critical, or a word"},
+    "src_user": {"read": person}, "dst_user": {"read": person},
     "status_id": {"read": outcome, "show": _OUTCOME_OF.get},
 }  # fmt: skip
 _ANY: Final = (

@@ -68,7 +68,8 @@ _COLS: Final = (
     Col("rule_rev", ("rule.version",)), Col("rule_name", ("rule.name", "kibana.alert.rule.name")),
     Col("rule_category", ("rule.category", "wazuh.integration.category")),
     Col("message", ("wazuh.rule.title", "message"), note="values may be written into it"),
-    Col("severity", ("wazuh.rule.level", "kibana.alert.severity", "log.level"), _WORDS),
+    Col("severity", ("wazuh.rule.level", "kibana.alert.severity", "log.level"), _WORDS,
+        note="by the word, informational to critical"),
     Col("attack_techniques", ("threat.technique.id", "wazuh.rule.mitre.technique", "threat.technique.subtechnique.id"),
         every=True),
     Col("attack_tactics", ("threat.tactic.id", "wazuh.rule.mitre.tactic", "threat.tactic.name")),
@@ -104,7 +105,11 @@ def _domain(event_class: EventClass) -> Col:
 def _table(event_class: EventClass) -> Table:
     alert = event_class in {EventClass.MALWARE, EventClass.INTRUSION}
     cols, constants = (*_COLS, _domain(event_class)), {"is_alert": True} if alert else {}
-    return Table(event_class.word, event_class, OCSF_CLASS[event_class], cols, _ACTIVITY.get(event_class), constants)
+    words = dict(_CATEGORIES).get(event_class)
+    return Table(
+        event_class.word, event_class, OCSF_CLASS[event_class], cols, _ACTIVITY.get(event_class), constants,
+        note=f"categories {', '.join(sorted(words))}" if words else "any other",
+    )  # fmt: skip
 
 
 TABLES: Final = Tables(tuple(_table(c) for c in (*(c for c, _ in _CATEGORIES), EventClass.LOG)), times=_TIMES)

@@ -36,7 +36,8 @@ MOST: Final = MAX_DOCUMENT
 _LEVELS: Final = (("1", Severity.HIGH), ("2", Severity.MEDIUM), ("3", Severity.LOW), ("4", Severity.UNKNOWN))
 _FIRST, _LAST, _COUNT = "Sighting[0].date_sighting", "Sighting[-1].date_sighting", "Sighting[].count"
 _HEAD: Final = (
-    Col("severity", ("Event.threat_level_id",), table_of(_LEVELS)), Col("message", ("Event.info",)),
+    Col("severity", ("Event.threat_level_id",), table_of(_LEVELS), note="1 high, 2 medium, 3 low, 4 unknown"),
+    Col("message", ("Event.info",)),
     Col("attack_techniques", ("Event.Tag[].name",)),
 )  # fmt: skip
 _ATTRIBUTE: Final = (

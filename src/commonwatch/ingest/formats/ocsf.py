@@ -36,7 +36,8 @@ def _severity(value: Any) -> Severity | None:
 
 
 _HEAD: Final = (
-    Col("severity", ("severity_id",), _severity), Col("activity_id", ("activity_id",)), Col("count", ("count",)),
+    Col("severity", ("severity_id",), _severity, note="as it is; other numbers unknown"),
+    Col("activity_id", ("activity_id",)), Col("count", ("count",)),
     Col("status_id", ("status_id",)), Col("action_id", ("action_id",)), Col("disposition_id", ("disposition_id",)),
     Col("confidence_score", ("confidence_score",)), Col("is_alert", ("is_alert",)), Col("message", ("message",)),
     Col("product_vendor", ("metadata.product.vendor_name",)), Col("product_name", ("metadata.product.name",)),
@@ -95,7 +96,7 @@ _FINDINGS: Final = 2
 
 TABLES: Final = Tables(
     tuple(
-        Table(kind, c, _KEPT.get(uid, uid), _cols(finding=uid // 1000 == _FINDINGS))
+        Table(kind, c, _KEPT.get(uid, uid), _cols(finding=uid // 1000 == _FINDINGS), note=f"class_uid {uid}")
         for kind, (c, uid) in _KINDS.items()
     ),
     times=("time",),

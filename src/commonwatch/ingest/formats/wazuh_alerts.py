@@ -93,7 +93,12 @@ _WHAT: Final = (
     Col("rule_uid", ("rule.id",)),
     Col("rule_name", ("data.alert.signature",), note="static text of the embedded signature"),
     Col("rule_category", ("rule.groups",), show=lambda text: text.split(", ")),
-    Col("severity", ("rule.level",), _severity),
+    Col(
+        "severity",
+        ("rule.level",),
+        _severity,
+        note="0-3 informational, 4-6 low, 7-11 medium, 12-14 high, 15 and more critical",
+    ),
     Col("attack_techniques", ("rule.mitre.id",)),
     Col("attack_tactics", ("rule.mitre.tactic",)),
     Col("message", ("rule.description",), note="values may be written into it"),
@@ -130,8 +135,9 @@ def _table(event_class: EventClass) -> Table:
     cols, activity, constants = _MORE.get(event_class, ((), None, {}))
     whole_row = (*_ENDS, *_WHAT, *cols)
     return Table(
-        event_class.word, event_class, OCSF_CLASS[event_class], whole_row, activity, {**_CONSTANTS, **constants}
-    )
+        event_class.word, event_class, OCSF_CLASS[event_class], whole_row, activity, {**_CONSTANTS, **constants},
+        note=f"rule.groups {', '.join(sorted(groups))}" if (groups := dict(GROUPS).get(event_class)) else "any other",
+    )  # fmt: skip
 
 
 TABLES: Final = Tables(tuple(_table(c) for c in (*(c for c, _ in GROUPS), EventClass.LOG)), times=("timestamp",))

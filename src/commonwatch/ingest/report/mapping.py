@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from commonwatch.events.columns import COLUMNS
+from commonwatch.ingest.outcome import MAX_DEPTH
 
 
 class Map(NamedTuple):
@@ -62,12 +63,16 @@ def field_of(column: str) -> str:
     return entry.field or f"({entry.role})"
 
 
-def page(name: str, title: str, mapping: Mapping) -> str:
-    """The reference page of a format, in Markdown."""
+def page(name: str, title: str, mapping: Mapping, most: int) -> str:
+    """The reference page of a format, in Markdown. `most`: bytes of its longest record."""
     lines = [f"# {title}", "", f"Format `{name}`. This page is generated from the parser's own table.", ""]
-    lines += ["## Record kinds", "", "| kind | event class | note |", "| --- | --- | --- |"]
+    lines += [
+        f"A record has at most {most >> 20} MiB (else `too_large`) and nests at most {MAX_DEPTH} deep (`too_deep`)."
+    ]
+    lines += ["", "## Record kinds", "", "| kind | event class | note |", "| --- | --- | --- |"]
     lines += [f"| `{k.kind}` | {k.event_class} | {k.note} |" for k in mapping.kinds]
-    lines += ["", "## Skipped on purpose", "", "| kind | reason |", "| --- | --- |"]
+    lines += ["", "## Skipped on purpose", ""]
+    lines += ["| kind | reason |", "| --- | --- |"] if mapping.skips else ["Nothing."]
     lines += [f"| `{k.kind}` | {k.note} |" for k in mapping.skips]
     lines += ["", "Any other kind is quarantined as `unknown_kind`.", "", "## Fields", ""]
     lines += ["| source | column | clause field | note |", "| --- | --- | --- | --- |"]

@@ -15,7 +15,7 @@ def write_pages(folder: Path) -> list[Path]:
     written = []
     for known in formats().values():
         path = folder / f"{known.name.replace('_', '-')}.md"
-        path.write_text(page(known.name, known.title, known.mapping), "utf-8")
+        path.write_text(page(known.name, known.title, known.mapping, known.most), "utf-8")
         written.append(path)
     return written
 

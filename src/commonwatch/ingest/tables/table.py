@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from commonwatch.events.event import Event
-from commonwatch.events.labels import EventClass
+from commonwatch.events.labels import EventClass, Severity
 from commonwatch.ingest.report.mapping import KindRow, Map
 from commonwatch.ingest.report.mapping import Mapping as Reference
 
@@ -77,7 +77,7 @@ class Tables:
         maps = tuple(
             row._replace(kinds=() if len(kinds) == everywhere else tuple(kinds)) for row, kinds in shared.items()
         )
-        kinds = tuple(KindRow(t.kind, t.event_class.word, t.note) for t in self.kinds.values())
+        kinds = tuple(KindRow(t.kind, t.event_class.word, _told_by(t)) for t in self.kinds.values())
         return Reference(maps, kinds, tuple(KindRow(kind, "", why) for kind, why in self.skips.items()))
 
     def _rows(self, table: Table) -> Iterator[Map]:
@@ -89,6 +89,13 @@ class Tables:
             note = f"where `{col.when[0]}` is `{col.when[1]}`" if col.when else col.note
             for path in col.sources:
                 yield Map(path, columns_of(col.column), note, also=(*also_of(col.column), *col.also))
+
+
+def _told_by(table: Table) -> str:
+    """The note of a kind, with what the kind alone says of severity and alert."""
+    severity = table.constants.get("severity_id")
+    found = (table.note, "" if severity is None else f"severity {Severity(severity).word}")
+    return "; ".join(part for part in (*found, "an alert" if table.constants.get("is_alert") else "") if part)
 
 
 #: What stands for several columns.
