@@ -1,8 +1,9 @@
 """How a noisy number is said: with its interval, rounded to what it is worth, and never ranked where it is noise.
 
 Rules held here (`privacy.md` 4.8): an estimate and its privacy interval are rounded to the first digit of its standard
-deviation; below two deviations it is "not distinguishable from 0", negative estimates too, since counts are not; what was measured only in part has a wider,
-partly modelled interval; what was mostly not measured is not part of the release. Nothing is clipped.
+deviation; below two deviations it is "not distinguishable from 0", negative estimates too, since counts are never below
+0; what was measured only in part has a wider, partly modelled interval; what was mostly not measured is not part of the
+release. Nothing is clipped.
 """
 
 from __future__ import annotations
