@@ -162,7 +162,7 @@ def test_stricter_agreements_lower_what_waits_and_never_raise_it(
 ) -> None:
     held_columns, held_profiles, _ = Edge(lambda _: before, KEYS).enforce(rows)
     now = Edge(lambda label: None if dropped_class and label == LABELS[1] else after, KEYS)
-    columns, profiles, dropped = narrow(held_columns, held_profiles, now)
+    columns, profiles, dropped = narrow(_as_opened(held_columns), held_profiles, now)
     kept = {e.event_uid: e for label, e in rows if not (dropped_class and label == LABELS[1])}
     assert dropped == len(rows) - len(kept)
     assert set(columns.get("event_uid", [])) == set(kept)
@@ -189,6 +189,11 @@ def test_stricter_agreements_lower_what_waits_and_never_raise_it(
                 assert _same(got, expected(column.name, getattr(kept[uid], column.name), shown)), column.name
 
 
+def _as_opened(columns: Any) -> dict[str, list[Any]]:
+    """Columns as a batch that waited gives them back: lists of values are lists."""
+    return {n: [list(v) if isinstance(v, tuple) else v for v in cells] for n, cells in columns.items()}
+
+
 def _same(got: Any, wanted: Any) -> bool:
     return (tuple(got) if isinstance(got, list) else got) == wanted
 
@@ -203,3 +208,18 @@ def test_agreements_that_did_not_change_change_nothing_that_waits(rows: Any, cei
     names = set(columns) - {"profile"}
     assert {n: [again[n][i] for i in order] for n in names} == {n: columns[n] for n in names}
     assert profiles_again == profiles
+
+
+def test_lists_of_a_batch_that_waited_are_lowered_at_every_point() -> None:
+    lists = {"mail_to": ("a@x.example", "b@y.example"), "attack_tactics": ("TA0001",), "malware_names": ("m",)}
+    event = Event(event_class=EventClass.INTRUSION, class_uid=2004, time=NOW, event_uid=bytes(16), **lists)
+    for name in lists:
+        field = COLUMNS[name].field
+        assert field is not None
+        held, profiles, _ = Edge(lambda _, f=field: {f: "exact", "time": "exact"}, KEYS).enforce([(LABELS[0], event)])
+        for point in points(FIELDS[field].family):
+            edge = Edge(lambda _, f=field, p=point: {f: p, "time": "exact"}, KEYS)
+            columns, _, dropped = narrow(_as_opened(held), profiles, edge)
+            fresh, _, _ = edge.enforce([(LABELS[0], event)])
+            assert dropped == 0
+            assert columns.get(name) == fresh.get(name)

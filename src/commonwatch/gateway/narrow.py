@@ -91,7 +91,8 @@ def _event(taken: Mapping[str, Cells], row: int, kept: frozenset[FieldName]) -> 
 def _value(column: Column, taken: Mapping[str, Cells], row: int) -> Any:
     if column.kind != "addr":
         cells = taken.get(column.name)
-        return None if cells is None else cells[row]
+        cell = None if cells is None else cells[row]
+        return tuple(cell) if isinstance(cell, list) else cell  # as an event holds it
     high, low = taken.get(f"{column.name}_hi"), taken.get(f"{column.name}_lo")
     if high is None or low is None or high[row] is None:
         return None
