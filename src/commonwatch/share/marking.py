@@ -15,8 +15,9 @@ from uuid import UUID, uuid5
 from commonwatch.agreements.terms.iep import Named, Terms, extension, policy
 
 IEP_EXTENSION = "extension-definition--762e2e97-ee51-43e5-a9ea-165fbb862c4a"
-_NAMESPACE = UUID("5b6a1f0e-0c63-4d5d-9b1c-7c1d6d0f2a11")
-DUTIES_EXTENSION = f"extension-definition--{uuid5(_NAMESPACE, 'extension:duties')}"
+#: Of every uuid5 this project makes.
+NAMESPACE = UUID("5b6a1f0e-0c63-4d5d-9b1c-7c1d6d0f2a11")
+DUTIES_EXTENSION = f"extension-definition--{uuid5(NAMESPACE, 'extension:duties')}"
 
 
 def iep_marking(terms: Terms) -> str:

@@ -21,10 +21,10 @@ import rfc8785
 from commonwatch.events.labels import Tlp
 from commonwatch.share import marking
 from commonwatch.share.indicators import Indicator
+from commonwatch.share.marking import NAMESPACE
 
 Stix = dict[str, Any]
 
-NAMESPACE = UUID("5b6a1f0e-0c63-4d5d-9b1c-7c1d6d0f2a11")
 SCO_NAMESPACE = UUID("00abedb4-aa42-466c-9c01-fed23315a9b7")
 TLP_EXTENSION = "extension-definition--60a3c5c5-0d10-413e-aab3-9e08dde9e88d"
 OUR_EXTENSION = f"extension-definition--{uuid5(NAMESPACE, 'extension:sharing-agreement')}"

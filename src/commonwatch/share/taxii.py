@@ -20,9 +20,10 @@ from litestar.handlers import HTTPRouteHandler
 
 from commonwatch.agreements.reader import Reader
 from commonwatch.errors import CommonwatchError, NotAuthenticated, NotFound, NotPermitted, Overloaded
+from commonwatch.share.marking import NAMESPACE
 from commonwatch.share.ports import Ask, Version
 from commonwatch.share.publication import Publications
-from commonwatch.share.stix import NAMESPACE, exact_stamp, stamp
+from commonwatch.share.stix import exact_stamp, stamp
 from commonwatch.share.taxii_query import cursor, parse_ask
 
 MEDIA = "application/taxii+json;version=2.1"

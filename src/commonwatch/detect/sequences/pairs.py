@@ -13,9 +13,9 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from commonwatch.detect.alert import HOUR
 from commonwatch.detect.explain.tails import Tails, adjusted
 
-HOUR = 3_600_000_000
 SPAN = 72 * HOUR
 FDR = 0.01
 Ints = npt.NDArray[np.int64]

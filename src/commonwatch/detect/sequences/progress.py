@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-DAY = 86_400_000_000
+from commonwatch.detect.alert import DAY
+
 WITHIN = 7 * DAY
 LEAST = 3
 #: ATT&CK Enterprise, in the order of the matrix.

@@ -38,8 +38,7 @@ def _mechanism(scale: float) -> Any:
 
 def gaussian(values: Ints, scale: float) -> Ints:
     """`values` with discrete Gaussian noise of this scale, fresh in each cell."""
-    flat = np.ascontiguousarray(values, np.int64).reshape(-1)
-    return np.array(_mechanism(scale)(flat), np.int64).reshape(values.shape)
+    return _drawn(_mechanism(scale), values)
 
 
 @lru_cache(maxsize=64)
@@ -51,8 +50,13 @@ def _laplace(scale: float) -> Any:
 
 def laplace(values: Ints, scale: float) -> Ints:
     """`values` with discrete Laplace noise of this scale, fresh in each cell."""
+    return _drawn(_laplace(scale), values)
+
+
+def _drawn(mechanism: Any, values: Ints) -> Ints:
+    """What a mechanism over vectors makes of `values`, in their shape."""
     flat = np.ascontiguousarray(values, np.int64).reshape(-1)
-    return np.array(_laplace(scale)(flat), np.int64).reshape(values.shape)
+    return np.array(mechanism(flat), np.int64).reshape(values.shape)
 
 
 @lru_cache(maxsize=256)

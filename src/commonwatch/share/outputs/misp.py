@@ -12,16 +12,16 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
-from uuid import UUID, uuid5
+from uuid import uuid5
 
 import msgspec
 
 from commonwatch.events.labels import Tlp
 from commonwatch.share.indicators import DAY, Indicator
+from commonwatch.share.marking import NAMESPACE
 from commonwatch.share.outputs.about import About, label
 from commonwatch.share.outputs.choosing import may_block
 
-_NAMESPACE = UUID("5b6a1f0e-0c63-4d5d-9b1c-7c1d6d0f2a11")
 _SECOND = 1_000_000
 _TYPES: Mapping[str, tuple[str, str]] = {
     "ip": ("ip-dst", "Network activity"),
@@ -64,7 +64,7 @@ def _event(day: int, items: Sequence[Indicator], about: About) -> dict[str, Any]
         "analysis": "2",
         "threat_level_id": _THREAT.get(severity, "4"),
         "published": True,
-        "Orgc": {"name": about.publisher, "uuid": str(uuid5(_NAMESPACE, f"misp-org:{about.publisher}"))},
+        "Orgc": {"name": about.publisher, "uuid": str(uuid5(NAMESPACE, f"misp-org:{about.publisher}"))},
         "Tag": [_tag(strictest)],
         "Attribute": [_attribute(item, about) for item in items],
     }
@@ -97,7 +97,7 @@ def _tag(tlp: int) -> dict[str, str]:
 
 def _id(kind: str, about: About, *parts: str) -> str:
     named = "".join(f"{len(part)}:{part}" for part in (about.publisher, about.reader, about.product, *parts))
-    return str(uuid5(_NAMESPACE, f"misp-{kind}:{named}"))
+    return str(uuid5(NAMESPACE, f"misp-{kind}:{named}"))
 
 
 def _when(at: int) -> str:
